@@ -1,0 +1,53 @@
+"""The one file that reads environment variables.
+
+Everything the surroundings may decide about a process is listed here, so that a run's behaviour can be read off its
+recipe plus this file.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def language() -> str | None:
+    """Return the language asked for by `AFINA_LANG`, else by the locale variables, or None when none is set."""
+    for name in ("AFINA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(name)
+        if value:
+            return value
+    return None
+
+
+def is_offline() -> bool:
+    """Return whether the user forbids the network (`AFINA_OFFLINE` or `HF_HUB_OFFLINE`)."""
+    return any(
+        os.environ.get(name, "").lower() in {"1", "true", "yes", "on"} for name in ("AFINA_OFFLINE", "HF_HUB_OFFLINE")
+    )
+
+
+def no_color() -> bool:
+    """Return whether coloured output is refused (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def rank() -> int:
+    """Return this process's rank among those a launcher started; 0 without a launcher."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    """Return the number of processes a launcher started; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def hub_cache() -> Path:
+    """Return the folder in which Hub downloads are kept."""
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+
+
+def thread_request() -> int | None:
+    """Return the number of threads asked for by `OMP_NUM_THREADS`, or None."""
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    return int(value) if value.isdigit() and int(value) > 0 else None

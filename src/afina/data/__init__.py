@@ -1,0 +1,1 @@
+"""From the user's files to rows with roles: formats, columns, checks, splits, corrected copies."""

@@ -1,0 +1,1 @@
+"""File formats, one technique per file: `csv`, `json`, `jsonl`, `parquet`, and `auto`, which tells them apart."""

@@ -1,0 +1,1 @@
+"""Engine floor: driving steps exactly. Knows no task and no technique."""

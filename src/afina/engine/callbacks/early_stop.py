@@ -1,0 +1,63 @@
+"""Early stop: training ends when validation rows have not been judged better for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from afina.base.messages import say
+from afina.engine.contract import Progress
+from afina.recipe.section import Section
+
+
+class Config(Section):
+    """Stop when validation no longer improves; the best weights are kept in any case."""
+
+    kind: Literal["early-stop"] = "early-stop"
+    """The technique's name."""
+    patience: Annotated[int, Field(ge=1)] = 3
+    """Judgements in a row without improvement after which training stops."""
+    min_delta: Annotated[float, Field(ge=0.0)] = 0.0
+    """Smallest improvement of the main metric that counts."""
+
+
+def build(config: Config) -> EarlyStop:
+    """Return the callback that `config` describes."""
+    return EarlyStop(config.patience, config.min_delta)
+
+
+@dataclass
+class EarlyStop:
+    """Counts judgements without improvement.
+
+    Attributes:
+        patience: Judgements in a row that are allowed.
+        min_delta: Smallest improvement that counts.
+    """
+
+    patience: int
+    min_delta: float = 0.0
+    priority: int = 10
+    _best: float = float("-inf")
+    _waited: int = 0
+
+    def evaluate_done(self, progress: Progress) -> None:
+        """Ask the loop to stop once patience is over."""
+        assert progress.judgement is not None, "the event comes after a judgement"
+        if progress.judgement.score > self._best + self.min_delta:
+            self._best, self._waited = progress.judgement.score, 0
+            return
+        self._waited += 1
+        if self._waited >= self.patience:
+            progress.stop_reason = say("validation stopped improving at step {step}", step=progress.best_step)
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return the best score and the judgements waited since."""
+        return {"best": self._best, "waited": self._waited}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on counting where it was."""
+        self._best, self._waited = state["best"], state["waited"]

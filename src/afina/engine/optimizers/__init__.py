@@ -1,0 +1,1 @@
+"""Optimisers, one file each: a `Config` and a `build` that returns a maker of torch optimisers."""

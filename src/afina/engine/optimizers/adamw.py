@@ -1,0 +1,41 @@
+"""AdamW: adaptive moments with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from afina.engine.contract import Optimizer, OptimizerMaker
+from afina.recipe.section import Section
+
+
+class Config(Section):
+    """AdamW in one fused kernel."""
+
+    kind: Literal["adamw"] = "adamw"
+    """The technique's name."""
+    beta1: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    """Decay of the mean of gradients, in [0, 1)."""
+    beta2: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
+    """Decay of the mean of squared gradients, in [0, 1)."""
+    epsilon: Annotated[float, Field(gt=0.0)] = 1e-8
+    """Smallest denominator."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    """Decoupled weight decay of matrices; biases and norms never decay. 0 by default: decay pulls a tuned model away from its
+    base towards zero, where `retention: l2-sp` pulls it towards the base."""
+
+
+def build(config: Config) -> OptimizerMaker:
+    """Return the maker that `config` describes."""
+
+    def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
+        decayed = [
+            {"params": list(group["params"]), "lr": group["lr"], "weight_decay": config.weight_decay if group["decays"] else 0.0}
+            for group in groups
+        ]
+        return torch.optim.AdamW(decayed, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True)
+
+    return make

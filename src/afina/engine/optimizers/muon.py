@@ -1,0 +1,69 @@
+"""Muon: momentum made orthogonal, for the matrices of the blocks; AdamW for everything else (Jordan 2024; Liu et al. 2025, arXiv:2502.16982)."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from afina.engine.contract import Optimizer, OptimizerMaker
+from afina.recipe.section import Section
+
+
+class Config(Section):
+    """Orthogonal momentum for matrices."""
+
+    kind: Literal["muon"] = "muon"
+    """The technique's name."""
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.95
+    """Share of the last step that goes on, in [0, 1)."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    """Decoupled weight decay of matrices; biases and norms never decay."""
+
+
+def build(config: Config) -> OptimizerMaker:
+    """Return the maker that `config` describes."""
+
+    def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
+        matrices, others = [], []
+        for group in groups:
+            # Embeddings and heads are tables of independent rows, which orthogonality does not suit; blocks hold the rest.
+            wanted = group["decays"] and str(group.get("name", "")).startswith("block")
+            decay = config.weight_decay if group["decays"] else 0.0
+            (matrices if wanted else others).append({"params": list(group["params"]), "lr": group["lr"], "weight_decay": decay})
+        parts: list[torch.optim.Optimizer] = []
+        if matrices:
+            # Scaled so that its updates have the size of AdamW's, the same learning rate suits both.
+            parts.append(torch.optim.Muon(matrices, momentum=config.momentum, adjust_lr_fn="match_rms_adamw"))
+        if others:
+            parts.append(torch.optim.AdamW(others, fused=True))
+        return Together(parts, [id(group["params"][0]) for group in groups])
+
+    return make
+
+
+class Together:
+    """Several optimisers that step as one; groups keep the order in which they were asked for."""
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer], order: Sequence[int]) -> None:
+        self.parts = parts
+        by_first = {id(group["params"][0]): group for part in parts for group in part.param_groups}
+        self.param_groups: list[dict[str, Any]] = [by_first[first] for first in order]
+
+    @property
+    def state(self) -> Mapping[Any, Any]:
+        """The state of every part, by parameter; writable through the parameter's own part."""
+        return ChainMap(*(part.state for part in self.parts))
+
+    def step(self) -> None:
+        """Take one step with every part."""
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of every part."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=set_to_none)

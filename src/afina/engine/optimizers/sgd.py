@@ -1,0 +1,39 @@
+"""Stochastic gradient descent with momentum, Nesterov's by default (Sutskever et al. 2013)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+
+from afina.engine.contract import Optimizer, OptimizerMaker
+from afina.recipe.section import Section
+
+
+class Config(Section):
+    """Gradient descent with momentum."""
+
+    kind: Literal["sgd"] = "sgd"
+    """The technique's name."""
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9
+    """Share of the last step that goes on, in [0, 1)."""
+    nesterov: bool = True
+    """Look ahead along the momentum before taking the gradient's word."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    """L2 penalty on matrices; biases and norms never decay."""
+
+
+def build(config: Config) -> OptimizerMaker:
+    """Return the maker that `config` describes."""
+
+    def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
+        decayed = [
+            {"params": list(group["params"]), "lr": group["lr"], "weight_decay": config.weight_decay if group["decays"] else 0.0}
+            for group in groups
+        ]
+        nesterov = config.nesterov and config.momentum > 0
+        return torch.optim.SGD(decayed, lr=0.0, momentum=config.momentum, nesterov=nesterov, fused=True)
+
+    return make

@@ -1,0 +1,1 @@
+"""Inference floor: running a model forward the one right way, for training, evaluation and prediction alike."""

@@ -1,0 +1,215 @@
+"""What the models floor hands up: a network whose blocks are known, with a head that fits the task.
+
+Shapes: S sequences, T tokens, B rows, H hidden width, C outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from afina.base.types import Batch, Layout
+
+Pooling = Literal["cls", "mean"]
+"""How a text becomes one vector: its first position, or the mean of its real positions."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """The head a task asks for.
+
+    Attributes:
+        labels: Names of the outputs, in order; one name for a real number.
+        problem: `single` (one class), `multi` (any number of classes) or `regression`.
+        pooling: How the text is pooled below the head.
+    """
+
+    labels: tuple[str, ...]
+    problem: Literal["single", "multi", "regression"]
+    pooling: Pooling
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Parameter names of a network by depth, every parameter exactly once.
+
+    Attributes:
+        embeddings: What turns tokens into vectors, and whatever else stands below the first block.
+        blocks: One tuple of names per block, from the bottom.
+        paths: The dotted module path of each block.
+        top: What the base has above its last block, such as a final norm or a pooler.
+        head: What the task added.
+    """
+
+    embeddings: tuple[str, ...]
+    blocks: tuple[tuple[str, ...], ...]
+    paths: tuple[str, ...]
+    top: tuple[str, ...]
+    head: tuple[str, ...]
+
+    @property
+    def units(self) -> dict[str, tuple[str, ...]]:
+        """Return the names by unit, from the bottom: `embeddings`, `block 0` ..., `top`, `head`; empty units left out."""
+        units = {"embeddings": self.embeddings}
+        units.update({f"block {depth}": names for depth, names in enumerate(self.blocks)})
+        units.update({"top": self.top, "head": self.head})
+        return {unit: names for unit, names in units.items() if names}
+
+
+class MeanHead(nn.Module):
+    """Dropout and one linear layer on the mean of a text's real positions."""
+
+    def __init__(self, width: int, num_outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, num_outputs)
+        nn.init.normal_(self.linear.weight, std=0.02)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, pooled_SH: Tensor) -> Tensor:
+        """Return outputs of shape (S, C)."""
+        return self.linear(self.dropout(pooled_SH))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a model came from, as its run and its card record it.
+
+    Attributes:
+        name: What the recipe called it.
+        folder: The folder its files were read from.
+        fingerprint: SHA-256 of its weights, hexadecimal.
+        facts: Sentences a user should know before relying on it.
+    """
+
+    name: str
+    folder: str
+    fingerprint: str
+    facts: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class Ties:
+    """Modules set aside because nothing reads them while this model runs; saving puts them back."""
+
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+
+
+class Model(nn.Module):
+    """A network with known blocks, a pooling and a head.
+
+    With `cls` pooling the network is transformers' own sequence classifier, head included, so what is saved is what plain
+    transformers loads. With `mean` the network is the bare encoder and the head is a `MeanHead`.
+
+    Args:
+        network: The transformers model.
+        head: The head beside it, or None when the network has its own.
+        blocks: Its parameters by depth.
+        layout: What it takes.
+        spec: The head asked for.
+        origin: Where it came from.
+        set_aside: Modules of the network that nothing reads.
+    """
+
+    family = "encoder"
+
+    def __init__(
+        self,
+        network: Any,
+        head: MeanHead | None,
+        *,
+        blocks: Blocks,
+        layout: Layout,
+        spec: HeadSpec,
+        origin: Origin,
+        set_aside: Mapping[str, nn.Module],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.head = head
+        self.blocks = blocks
+        self.layout = layout
+        self.spec = spec
+        self.origin = origin
+        self.ties = Ties(dict(set_aside))
+
+    @property
+    def encoder(self) -> Any:
+        """The network without its head."""
+        return self.network.base_model
+
+    def forward(
+        self,
+        input_ids_ST: Tensor,
+        attention_mask_ST: Tensor,
+        token_type_ids_ST: Tensor | None = None,
+        owner_S: Tensor | None = None,
+        num_rows: int | None = None,
+    ) -> Tensor:
+        """Return the head's outputs, shape (B, C): a row cut into windows gets the mean over its windows."""
+        inputs = self._inputs(input_ids_ST, attention_mask_ST, token_type_ids_ST)
+        if self.head is None:
+            outputs_SC = self.network(**inputs).logits
+        else:
+            outputs_SC = self.head(_mean(self.encoder(**inputs).last_hidden_state, attention_mask_ST))
+        return _over_windows(outputs_SC, owner_S, num_rows)
+
+    def features(self, batch: Batch) -> Tensor:
+        """Return what the head reads before any dropout of its own, shape (B, H): the pooled last hidden state."""
+        inputs = self._inputs(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        states_STH = self.encoder(**inputs).last_hidden_state
+        pooled_SH = states_STH[:, 0] if self.spec.pooling == "cls" else _mean(states_STH, batch.attention_mask)
+        return _over_windows(pooled_SH, batch.owner, len(batch))
+
+    def rescale_outputs(self, scale: float, shift: float) -> None:
+        """Make the last layer's outputs `scale` times as large and then `shift` larger."""
+        parameters = dict(self.named_parameters())
+        weight = [name for name in self.blocks.head if parameters[name].ndim == 2][-1]
+        with torch.no_grad():
+            parameters[weight].mul_(scale)
+            parameters[weight.removesuffix("weight") + "bias"].mul_(scale).add_(shift)
+
+    def train(self, mode: bool = True) -> Model:
+        """Set training mode; a part in which nothing moves stays in evaluation mode, its dropout off."""
+        super().train(mode)
+        if mode:
+            self._quieten(self, {id(block) for block in self.block_modules})
+        return self
+
+    @property
+    def block_modules(self) -> list[nn.Module]:
+        """The blocks as modules, from the bottom."""
+        return [self.get_submodule(path) for path in self.blocks.paths]
+
+    def _quieten(self, module: nn.Module, blocks: set[int]) -> None:
+        # A block is one whole: its dropout acts if anything in it moves.
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
+        elif id(module) not in blocks:
+            for child in module.children():
+                self._quieten(child, blocks)
+
+    def _inputs(self, input_ids: Tensor, mask: Tensor, token_types: Tensor | None) -> dict[str, Tensor]:
+        inputs = {"input_ids": input_ids, "attention_mask": mask}
+        if token_types is not None and self.layout.takes_token_types:
+            inputs["token_type_ids"] = token_types
+        return inputs
+
+
+def _mean(states_STH: Tensor, mask_ST: Tensor) -> Tensor:
+    weights_ST1 = mask_ST.unsqueeze(-1).to(states_STH.dtype)
+    return (states_STH * weights_ST1).sum(1) / weights_ST1.sum(1).clamp(min=1)
+
+
+def _over_windows(outputs_SC: Tensor, owner_S: Tensor | None, num_rows: int | None) -> Tensor:
+    if owner_S is None:
+        return outputs_SC
+    assert num_rows is not None, "the owner of each window needs the number of rows"
+    sums_BC = outputs_SC.new_zeros(num_rows, outputs_SC.shape[1]).index_add(0, owner_S, outputs_SC)
+    counts_B = torch.bincount(owner_S, minlength=num_rows).to(outputs_SC.dtype)
+    return sums_BC / counts_B.unsqueeze(1)

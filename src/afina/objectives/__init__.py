@@ -1,0 +1,1 @@
+"""Objectives floor: what is minimised; a sum and a count. Knows no model."""

@@ -1,0 +1,1 @@
+"""Retention floor: what must not be forgotten. Knows no tuning kind."""

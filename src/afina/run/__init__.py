@@ -1,0 +1,1 @@
+"""Run floor: the composition root; recipe in, result out. The only place that knows every ingredient."""

@@ -1,0 +1,208 @@
+"""A run, as a sentence: recipe in, verdict out.
+
+    prepared   = prepare(recipe)        rows, splits, base, task, model, what moves
+    progress   = fit                    steps, checkpoints, the best weights
+    evaluation = judge                  against the base, on the same held-out rows
+    folder     = ship                   what leaves the run, read back by a fresh process
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from afina.base import registry, seeds
+from afina.base.errors import AfinaError
+from afina.base.events import Events
+from afina.base.lease import Lease
+from afina.base.messages import language, say
+from afina.data import batching
+from afina.engine import checkpoint
+from afina.engine.contract import Callback, Judgement
+from afina.engine.loop import COMPONENTS, Loop, Material, Settings, weights_held_in
+from afina.engine.recording import Recording
+from afina.evaluation.contract import Evaluation
+from afina.inference.forward import Forward
+from afina.models import loading
+from afina.models.contract import Model
+from afina.recipe.resolved import Resolved
+from afina.reporting.html import write_report
+from afina.run import judging, machine, record, settling, shipping
+from afina.run.folder import RunFolder
+from afina.run.gather import Gathered, gather
+from afina.tuning.contract import TuningReport
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that is ready for its first step.
+
+    Attributes:
+        gathered: Rows, base and task.
+        resolved: The recipe with every value settled.
+        model: The model, tuning applied.
+        report: What moves.
+        forward: The model, ready to run.
+        settings: How long and how fast.
+        plan: The order of the rows.
+        processes: This process among those that train together.
+    """
+
+    gathered: Gathered
+    resolved: Resolved
+    model: Model
+    report: TuningReport
+    forward: Forward
+    settings: Settings
+    plan: batching.Plan
+    processes: Any
+
+
+def prepare(resolved: Resolved, num_processes: int | None = None, threads: int | None = None) -> Prepared:
+    """Gather, load and tune; settle every value that was left open.
+
+    Args:
+        resolved: The recipe.
+        num_processes: Processes asked for, or None for what a launcher started.
+        threads: Threads that a resumed run began with.
+
+    Raises:
+        AfinaError: Whatever cannot be read, found, trusted or matched.
+    """
+    processes = machine.processes(num_processes)
+    machine.set_threads(processes.num_processes, threads)
+    gathered = gather(resolved)
+    recipe = gathered.recipe
+    model = loading.load(
+        gathered.source, gathered.task.head, gathered.processor, seed=recipe.seed, dropout=recipe.base.dropout
+    )
+    report = gathered.tuning.apply(model)
+    resolved = settling.settle(gathered, report, processes)
+    training = resolved.recipe.training
+    forward = Forward(model, processes.device, training.precision)  # type: ignore[arg-type]
+    plan = batching.Plan(settling.lengths(gathered.segments["train"]), training.global_batch_size, recipe.seed)
+    return Prepared(
+        gathered, resolved, model, report, forward, settling.settings(resolved.recipe, plan), plan, processes
+    )
+
+
+def train(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback] = ()) -> Evaluation | None:
+    """Carry a run from where it stands to its end, and leave its folder complete.
+
+    Args:
+        prepared: The run.
+        folder: Its folder; a checkpoint in it is gone on from.
+        callbacks: Behaviours beside those of the recipe.
+
+    Returns:
+        The evaluation; None in processes other than the main one.
+
+    Raises:
+        RunError: If another process writes to the folder, or the run is not the one that began in it.
+        QualityError: If training diverged or what it made failed its self-check.
+    """
+    if not prepared.processes.is_main_process:
+        _fit(prepared, folder, callbacks)
+        return None
+    with Lease(folder.path), _status(folder), Events(folder.events) as events:
+        checkpoint.clean(folder.path)
+        _begin(prepared, folder)
+        started = time.monotonic()
+        loop = _fit(prepared, folder, [*callbacks, Recording(events)])
+        spent_s = time.monotonic() - started
+        prepared = replace(prepared, gathered=_settle_outputs(prepared))
+        base = judging.base_forward(prepared.gathered, prepared.forward)
+        for dead in shipping.check_learning(prepared.model, prepared.report, loop.gradient_seen):
+            events.write("note", step=loop.progress.step, level="warn", code="no-gradient", message=str(dead))
+        shipping.check_frozen(prepared.model, base.model, prepared.report)
+        evaluation = judging.evaluate(prepared.gathered, prepared.forward, base, prepared.report, spent_s)
+        evaluation = shipping.ship(prepared.gathered, prepared.forward, folder, evaluation)
+        events.write("note", level="info", code="finished", message=evaluation.verdict.sentence)
+        folder.say_status("finished", step=loop.progress.step, best_step=loop.progress.best_step)
+    write_report(folder.path, language())
+    return evaluation
+
+
+@contextmanager
+def _status(folder: RunFolder) -> Iterator[None]:
+    """Say in the folder how the run ends when it does not end well; its report then tells why."""
+    folder.say_status("running")
+    try:
+        yield
+    except KeyboardInterrupt:
+        folder.say_status("interrupted")
+        raise
+    except AfinaError as error:
+        folder.say_status("failed", error=error.as_dict())
+        write_report(folder.path, language())
+        raise
+
+
+def _begin(prepared: Prepared, folder: RunFolder) -> None:
+    if folder.environment.is_file():
+        environment = json.loads(folder.environment.read_text("utf-8"))
+        record.check_same(folder, prepared.resolved, environment)
+        record.check_data(prepared.gathered, environment)
+        return
+    record.write(folder, prepared.gathered, prepared.resolved, prepared.report, prepared.processes.num_processes)
+
+
+def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback]) -> Loop:
+    gathered, recipe = prepared.gathered, prepared.resolved.recipe
+    retention = registry.build("retention", recipe.retention)
+    retention.prepare(prepared.model, frozenset(prepared.model.blocks.head))
+    start = gathered.tuning.state(prepared.model)
+    judge = _judge(prepared)
+    material = Material(
+        forward=prepared.forward,
+        tuning=gathered.tuning,
+        report=prepared.report,
+        objective=registry.build("objectives", recipe.objective),
+        aids=settling.aids(gathered),
+        retention=retention,
+        segments=gathered.segments["train"],
+        target_kind=gathered.task.target_kind,
+        plan=prepared.plan,
+        optimizer=registry.build("engine.optimizers", recipe.training.optimizer),
+        schedule=registry.build("engine.schedules", recipe.training.schedule),
+        judge=judge,
+    )
+    own = [registry.build("engine.callbacks", options) for options in recipe.training.callbacks]
+    seeds.seed_everything(recipe.seed + prepared.processes.process_index)
+    loop = Loop(material, prepared.settings, [*own, *callbacks], prepared.processes, folder.path)
+    _go_on(loop, folder, prepared.forward)
+    with weights_held_in(prepared.forward):
+        loop.fit()
+    prepared.forward.module = prepared.model
+    outcome = retention.finish(settling.path(gathered, prepared.model, start, judge))
+    loop.note_retention(outcome.alpha, outcome.curve)
+    return loop
+
+
+def _go_on(loop: Loop, folder: RunFolder, forward: Forward) -> None:
+    found, problems = checkpoint.newest(folder.path, COMPONENTS)
+    for problem in problems:
+        forward.notes.append(say("A checkpoint was passed over. {problem}", problem=str(problem)))
+    if found is not None:
+        loop.restore(found.read())
+
+
+def _judge(prepared: Prepared) -> Callable[[], Judgement] | None:
+    gathered = prepared.gathered
+    if not gathered.splits.validation:
+        return None
+    references = gathered.task.references(gathered.splits.validation)
+    segments = gathered.segments["validation"]
+
+    def judge() -> Judgement:
+        return judging.judgement(gathered.task, prepared.forward.predict(gathered.task, segments), references)
+
+    return judge
+
+
+def _settle_outputs(prepared: Prepared) -> Gathered:
+    return replace(prepared.gathered, task=prepared.gathered.task.settled(prepared.model))

@@ -1,0 +1,94 @@
+"""Every value that a recipe may leave open, settled and explained once the rows and the model are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from afina.base import device
+from afina.base.messages import say
+from afina.base.types import Aids, Segments
+from afina.data import batching
+from afina.engine.contract import Judgement
+from afina.engine.loop import Settings
+from afina.inference import precision
+from afina.models.contract import Model
+from afina.recipe.resolved import Resolved
+from afina.recipe.schema import Recipe
+from afina.retention.contract import Path
+from afina.run.gather import Gathered
+from afina.tasks import _labels
+from afina.tuning.contract import State, TuningReport
+
+EVALUATIONS_PER_RUN = 20
+"""About this many times validation rows are judged over a run, when the recipe leaves it open; at most once per epoch."""
+
+
+def settle(gathered: Gathered, report: TuningReport, processes: Any) -> Resolved:
+    """Return the recipe with learning rate, precision, micro-batch and intervals settled.
+
+    Args:
+        gathered: The run's ingredients.
+        report: What the tuning reported.
+        processes: This process among those that train together.
+    """
+    resolved = gathered.resolved
+    training = resolved.recipe.training
+    if training.learning_rate == "auto":
+        resolved = resolved.infer("training.learning_rate", report.learning_rate, report.learning_rate_reason)
+    chosen, why = precision.choose(training.precision, processes.device, device.facts().has_native_bfloat16)
+    if training.precision == "auto":
+        resolved = resolved.infer("training.precision", chosen, why)
+    if training.micro_batch_size == "auto":
+        share = -(-training.global_batch_size // processes.num_processes)
+        resolved = resolved.infer(
+            "training.micro_batch_size", share, say("the whole batch at once; halved where memory does not suffice")
+        )
+    steps = -(-len(gathered.splits.train) // training.global_batch_size)
+    every = max(1, steps * max(1, round(training.epochs / EVALUATIONS_PER_RUN)))
+    if training.evaluate_every_steps == "auto":
+        resolved = resolved.infer("training.evaluate_every_steps", every, say("once per epoch, at most twenty times a run"))
+    if training.save_every_steps == "auto":
+        resolved = resolved.infer("training.save_every_steps", every, say("as often as validation rows are judged"))
+    return resolved
+
+
+def settings(recipe: Recipe, plan: batching.Plan) -> Settings:
+    """Return how long and how fast the loop runs, from a settled recipe."""
+    training = recipe.training
+    num_steps = max(1, round(training.epochs * plan.steps_per_epoch))
+    return Settings(
+        num_steps=min(num_steps, training.max_steps or num_steps),
+        learning_rate=float(training.learning_rate),
+        micro_batch_size=int(training.micro_batch_size),
+        max_gradient_norm=training.max_gradient_norm,
+        evaluate_every_steps=int(training.evaluate_every_steps),
+        save_every_steps=int(training.save_every_steps),
+    )
+
+
+def lengths(segments: Sequence[Segments]) -> np.ndarray:
+    """Return the tokens of each row's longest document, shape (rows,)."""
+    return np.asarray([segment.longest for segment in segments])
+
+
+def aids(gathered: Gathered) -> Aids:
+    """Return what objectives may need beside model and batch."""
+    if gathered.task.head.problem == "regression":
+        return Aids()
+    targets = (segment.target for segment in gathered.segments["train"])
+    return Aids(class_counts=_labels.counts(targets, len(gathered.task.head.labels)))
+
+
+def path(gathered: Gathered, model: Model, start: State, judge: Callable[[], Judgement] | None) -> Path:
+    """Return the way from the weights before training to those after it; the fresh head stays as it was trained."""
+    end = gathered.tuning.state(model)
+    head = frozenset(model.blocks.head)
+    origin = {name: end[name] if name in head else weights for name, weights in start.items()}
+
+    def move(alpha: float) -> None:
+        gathered.tuning.interpolate(model, origin, end, alpha)
+
+    return Path(move, lambda: judge().score if judge is not None else 0.0)

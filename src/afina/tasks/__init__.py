@@ -1,0 +1,1 @@
+"""Tasks floor: what the model is for; columns, encoding, head, predictions, score. One file per task."""

@@ -1,0 +1,76 @@
+"""Write docs/reference.md, every field of a recipe, from the recipe's JSON schema.
+
+Run by `make schema`; a test refuses a page that differs from what this makes. The texts are those beneath the fields.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from afina.recipe import explain
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
+"""The page that is made."""
+
+HEADING = """# Reference
+
+Every field of a recipe, made by `make schema` from the texts beneath the fields. `afina recipe explain PATH` prints the
+same, and `afina recipe schema` the JSON schema for editors. A choice such as `tuning: full` is short for
+`tuning: {kind: full}`; the fields of the chosen kind, and no others, stand beside `kind`.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    whole = explain.explain()
+    parts = [HEADING, _table(whole.members, "")]
+    parts += [_section(path) for path in explain.all_paths() if explain.explain(path).members]
+    return "\n".join(parts)
+
+
+def _section(path: str) -> str:
+    found = explain.explain(path)
+    facts = [
+        found.accepts and f"Takes {found.accepts}.",
+        "" if _is_bare(found) else f"Default: {_value(found.default)}.",
+    ]
+    lines = (
+        [f"## `{path}`", "", found.text, "", *(" ".join(filter(None, facts)), "")]
+        if any(facts)
+        else [f"## `{path}`", "", found.text, ""]
+    )
+    return "\n".join([*lines, _table(found.members, f"{path}.")])
+
+
+def _table(members: dict[str, str], prefix: str) -> str:
+    rows = ["| name | takes | default | what it is |", "|---|---|---|---|"]
+    for name, text in members.items():
+        found = explain.explain(prefix + name)
+        default = "required" if found.is_required else "" if _is_bare(found) else _value(found.default)
+        rows.append(f"| `{name}` | {_cell(found.accepts)} | {default} | {_cell(text)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _is_bare(found: explain.Explanation) -> bool:
+    """Return whether a default would say nothing: a section's own defaults stand in its own table, a kind has none."""
+    return isinstance(found.default, dict) or (found.default is None and (bool(found.members) or not found.accepts))
+
+
+def _value(value: object) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`".replace('"', "")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(PAGE.parents[1])}\n")
+
+
+if __name__ == "__main__":
+    main()
