@@ -150,3 +150,17 @@ def _save_bert(folder: Path, num_pieces: int) -> None:
 def _is_local(host: Any) -> bool:
     name = host.decode() if isinstance(host, bytes) else host
     return name in {None, "", "localhost", "0.0.0.0", "::", "::1", socket.gethostname()} or str(name).startswith("127.")
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that returns the folder of a tiny random encoder of a family: `tiny_folder("roberta")`."""
+    from tests import tiny
+
+    root = tmp_path_factory.mktemp("families")
+
+    def folder(family: str = "bert") -> Path:
+        path = root / family
+        return path if path.is_dir() else tiny.save(family, path)
+
+    return folder

@@ -51,3 +51,36 @@ def thread_request() -> int | None:
     """Return the number of threads asked for by `OMP_NUM_THREADS`, or None."""
     value = os.environ.get("OMP_NUM_THREADS", "")
     return int(value) if value.isdigit() and int(value) > 0 else None
+
+
+def local_world_size() -> int:
+    """Return the number of processes a launcher started on this machine; all of them where it does not say."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", str(world_size())))
+
+
+def is_launched() -> bool:
+    """Return whether a launcher (ours, torchrun, accelerate) started this process.
+
+    `accelerate launch` on a machine without an accelerator starts one process whatever was asked for, and leaves only
+    its own variables.
+    """
+    return "RANK" in os.environ or "ACCELERATE_MIXED_PRECISION" in os.environ
+
+
+def for_process(rank: int, num_processes: int, port: int) -> dict[str, str]:
+    """Return the environment of one of several processes that train together on this machine.
+
+    Args:
+        rank: Its number, from 0.
+        num_processes: How many there are.
+        port: Free port of this machine, on which they find each other.
+    """
+    return {
+        **os.environ,
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(num_processes),
+        "LOCAL_WORLD_SIZE": str(num_processes),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }

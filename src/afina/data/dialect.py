@@ -90,9 +90,9 @@ def _quotes(lines: list[Line], delimiter: str, given: bool | None) -> bool:
 
 
 def _reads_as_names(cells: list[str]) -> bool:
-    return len(cells) > 1 and all(
-        0 < len(cell.strip()) <= _LONGEST_NAME
-        and len(cell.split()) <= 3
-        and not cell.strip().replace(".", "").isdigit()
-        for cell in cells
-    )
+    return len(cells) > 1 and all(map(_reads_as_name, (cell.strip() for cell in cells)))
+
+
+def _reads_as_name(cell: str) -> bool:
+    short = 0 < len(cell) <= _LONGEST_NAME and len(cell.split()) <= 3
+    return short and cell[-1] not in ".!?…" and not cell.replace(".", "").isdigit()

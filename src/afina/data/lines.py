@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from afina.data.encoding import Encoding
 from afina.data.refusals import MAX_ROW_BYTES
@@ -63,7 +63,11 @@ def _narrow_lines(file: BinaryIO, encoding: Encoding) -> Iterator[Line]:
 
 def _wide_lines(file: BinaryIO, encoding: Encoding) -> Iterator[Line]:
     # Decoding by the line is impossible here, so what cannot be decoded is marked by the replacement character.
-    reader = io.TextIOWrapper(file, encoding.name, errors="replace", newline="")
+    with io.TextIOWrapper(file, encoding.name, errors="replace", newline="") as reader:
+        yield from _decoded_lines(reader)
+
+
+def _decoded_lines(reader: TextIO) -> Iterator[Line]:
     number = 0
     while text := reader.readline(MAX_ROW_BYTES + 1):
         number += 1

@@ -14,9 +14,9 @@ from afina.base.errors import DataError, Problem
 from afina.base.messages import say
 from afina.data import columns as roles
 from afina.data.contract import Columns, Dataset, Format, Record, Row
-from afina.data.formats import auto
 from afina.data.profile import is_empty
 from afina.data.refusals import refuse, summarise
+from afina.data.telling import choose
 
 SAMPLE_ROWS = 1000
 """Rows that the columns' roles are inferred from."""
@@ -246,7 +246,7 @@ def describe(format: Any, paths: Sequence[Path]) -> str:
     """Return the format of the first file with what was detected, in one sentence."""
     options = registry.config("data.formats", format)() if isinstance(format, str) else format
     if options.kind == "auto":
-        options = auto.choose(paths[0])
+        options = choose(paths[0])
     module = registry.module("data.formats", options.kind)
     return str(module.describe(options, paths[0])) if hasattr(module, "describe") else str(options.kind)
 

@@ -86,6 +86,7 @@ class Progress:
         best_step: Step of the best judgement, or None.
         best_score: Its score.
         stop_reason: Why the loop should stop, or empty.
+        must_save: Whether a checkpoint is wanted after this step, due or not.
         is_main: Whether this process speaks.
         mixture: The point between base and tuned weights that was kept, with the curve it was chosen from, or None.
     """
@@ -103,6 +104,7 @@ class Progress:
     best_step: int | None = None
     best_score: float = float("-inf")
     stop_reason: str = ""
+    must_save: bool = False
     is_main: bool = True
     mixture: Mapping[str, Any] | None = None
 

@@ -300,7 +300,7 @@ class Loop:
     def _save(self) -> None:
         progress = self.progress
         judged = self.material.judge is not None and progress.step % self.settings.evaluate_every_steps == 0
-        due = progress.step % self.settings.save_every_steps == 0 or judged or self._is_done()
+        due = progress.step % self.settings.save_every_steps == 0 or judged or self._is_done() or progress.must_save
         if self.folder is None or not due:
             return
         components = self.components()

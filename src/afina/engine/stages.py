@@ -34,9 +34,15 @@ def spans(stages: Sequence[Stage], steps_per_epoch: int, num_steps: int) -> list
     result: list[Span] = []
     start = 0
     for stage in stages:
-        wanted = num_steps if stage.epochs is None else start + round(stage.epochs * steps_per_epoch)
+        wanted = start + _length(stage, steps_per_epoch, num_steps)
         stop = min(wanted, num_steps)
         if stop > start:
             result.append(Span(stage, start, stop))
         start = stop
     return result
+
+
+def _length(stage: Stage, steps_per_epoch: int, num_steps: int) -> int:
+    if stage.epochs is not None:
+        return round(stage.epochs * steps_per_epoch)
+    return num_steps if stage.share is None else max(1, round(stage.share * num_steps))

@@ -1,12 +1,16 @@
 """Finding a network's blocks by structure: the list of like modules that holds most of its parameters.
 
-No class names are listed, so an encoder that transformers adds tomorrow is understood today. What is registered before the
-list stands below the blocks, what is registered after it stands above them.
+No class names are listed, so an encoder that transformers adds tomorrow is understood today. What the first block's output
+depends on stands below the blocks, such as embeddings, and relative positions that every block reads; the rest of the base
+stands above them.
 """
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 
 from afina.base.errors import SourceError
 from afina.base.messages import say
@@ -22,7 +26,8 @@ def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks
         has_own_head: Whether what is outside the base is a head.
 
     Raises:
-        SourceError: If no list of like blocks is found; the message names what was seen.
+        SourceError: If no list of like blocks is found, or token ids alone cannot run the base; the message names what was
+            seen.
     """
     base = network.get_submodule(base_prefix) if base_prefix else network
     path, blocks = _largest_list(base)
@@ -34,18 +39,17 @@ def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks
     below: list[str] = []
     above: list[str] = []
     head: list[str] = []
-    seen_block = False
-    for name, _ in network.named_parameters(prefix="network"):
+    feeding = _feeding(base, blocks[0])
+    for name, parameter in network.named_parameters(prefix="network"):
         depth = _block_of(name, paths)
         if depth is not None:
             by_block[depth].append(name)
-            seen_block = True
         elif not name.startswith(inside):
             head.append(name)
-        elif seen_block:
-            above.append(name)
-        else:
+        elif id(parameter) in feeding:
             below.append(name)
+        else:
+            above.append(name)
     if not has_own_head:
         head = ["head.linear.weight", "head.linear.bias"]
     return Blocks(
@@ -78,6 +82,32 @@ def _largest_list(base: nn.Module) -> tuple[str, nn.ModuleList]:
         )
     # A list nested in a block (experts, heads) never outweighs the list of the blocks themselves.
     return max(candidates, key=lambda item: sum(parameter.numel() for parameter in item[1].parameters()))
+
+
+def _feeding(base: Any, first: nn.Module) -> set[int]:
+    """Return the identities of the parameters on which the first block's output depends, found by running it."""
+    outputs: list[Tensor] = []
+    handle = first.register_forward_hook(
+        lambda _, __, output: outputs.append(output[0] if isinstance(output, tuple) else output)
+    )
+    pad = getattr(base.config, "pad_token_id", None)
+    # Two tokens that are not padding, of which some models number no position.
+    ids = torch.tensor([[token for token in range(3) if token != pad][:2]])
+    parameters = list(base.parameters())
+    try:
+        with torch.enable_grad():
+            base(input_ids=ids)
+            gradients = torch.autograd.grad(outputs[0].sum(), parameters, allow_unused=True)
+    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
+        raise SourceError(
+            "E-MODEL-010",
+            say("{model} cannot be run as an encoder: {reason}", model=type(base).__name__, reason=str(error)),
+            expected=say("a model that reads token ids alone"),
+        ) from error
+    finally:
+        handle.remove()
+    pairs = zip(parameters, gradients, strict=True)
+    return {id(parameter) for parameter, gradient in pairs if gradient is not None}
 
 
 def _block_of(name: str, paths: list[str]) -> int | None:

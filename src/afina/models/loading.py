@@ -126,7 +126,8 @@ def _set_aside(network: Any) -> dict[str, nn.Module]:
     # Mean pooling reads the last hidden state, so a pooler would be computed for nobody and never get a gradient.
     if isinstance(getattr(network, "pooler", None), nn.Module):
         pooler = network.pooler
-        network.pooler = None
+        # Not None: some models call it without asking whether it is there.
+        network.pooler = nn.Identity()
         return {"pooler": pooler}
     return {}
 

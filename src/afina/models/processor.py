@@ -19,6 +19,12 @@ LongText = Literal["truncate", "windows"]
 _NO_LIMIT = 1_000_000
 """Tokenizers without a known limit declare an astronomically large one."""
 
+_SHIFTED = frozenset(
+    "camembert data2vec-text ibert layoutlmv3 lilt longformer luke markuplm mpnet roberta roberta-prelayernorm "
+    "xlm-roberta xlm-roberta-xl xmod".split()
+)
+"""Models in RoBERTa's line: they number positions from the id after the padding's, and have as many fewer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -125,6 +131,4 @@ def _longest(source: Source, tokenizer: Any) -> int:
 
 def _positions(config: dict[str, Any]) -> int:
     declared = config.get("max_position_embeddings", 512)
-    # Models in RoBERTa's line number their positions from the id after the padding's, and have as many fewer.
-    shifted = config["model_type"] in {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer", "mpnet"}
-    return int(declared) - (int(config.get("pad_token_id", 1)) + 1 if shifted else 0)
+    return int(declared) - (int(config.get("pad_token_id", 1)) + 1 if config["model_type"] in _SHIFTED else 0)

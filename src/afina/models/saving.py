@@ -47,6 +47,7 @@ def save(model: Model, processor: Processor, folder: Path, description: dict[str
     """
     network = model.network
     with durable.atomic_folder(folder) as unfinished:
+        placeholders = {name: getattr(network, name) for name in model.ties.modules}
         for name, module in model.ties.modules.items():
             setattr(network, name, module)
         try:
@@ -58,8 +59,8 @@ def save(model: Model, processor: Processor, folder: Path, description: dict[str
                 durable.write_tensors(unfinished / HEAD_FILE, {"weight": linear.weight, "bias": linear.bias})
             network.save_pretrained(unfinished)
         finally:
-            for name in model.ties.modules:
-                setattr(network, name, None)
+            for name, placeholder in placeholders.items():
+                setattr(network, name, placeholder)
         processor.tokenizer.save_pretrained(unfinished)
         if model.spec.pooling == "mean":
             pooling = {"word_embedding_dimension": network.config.hidden_size, "pooling_mode_mean_tokens": True}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -27,6 +28,17 @@ SECTION = "x-section"
 
 REFUSED = "refused"
 """The error type under which a validator hands up a whole `Problem`, in the context key `problem`."""
+
+
+@lru_cache(maxsize=256)
+def technique(point: str, kind: str) -> type[Section]:
+    """Return the class of a technique's options; remembered, since a recipe asks for the same few many times.
+
+    Raises:
+        RecipeError: If there is no such technique.
+    """
+    found: type[Section] = registry.config(point, kind)
+    return found
 
 
 @dataclass(frozen=True)
@@ -71,7 +83,7 @@ class Choice:
         if not isinstance(kind, str):
             raise self._refuse_kind("kind" in options)
         try:
-            config: type[Section] = registry.config(self.point, kind)
+            config = technique(self.point, kind)
         except RecipeError as error:
             raise PydanticCustomError(REFUSED, "refused", {"problem": error.problem, "path": ("kind",)}) from error
         return strict(config, {**options, "kind": kind.replace("_", "-")})

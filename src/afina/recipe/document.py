@@ -115,6 +115,8 @@ def _read(text: str, reader: _Reader) -> Any:
     file = reader.file
     try:
         return reader.document(text)
+    except RecipeError:
+        raise
     except MarkedYAMLError as error:
         place = error.problem_mark or error.context_mark
         mark = Mark(place.line + 1, place.column + 1) if place is not None else Mark(1, 1)
@@ -127,6 +129,8 @@ def _read(text: str, reader: _Reader) -> Any:
             if tab
             else say("Check the colons, quotes and indentation here."),
         )
+    except ValueError:  # the parser's own slip on an escape beyond the last character, such as \U00110000
+        _refuse(file, reader.last, say("The escape here spells no character."))
     except YAMLError as error:
         _refuse(file, Mark(1, 1), say("This is not valid YAML: {reason}.", reason=type(error).__name__))
 
@@ -171,6 +175,7 @@ class _Reader:
     values: dict[Path, Mark] = field(default_factory=dict)
     anchors: dict[str, _Value] = field(default_factory=dict)
     num_values: int = 0
+    last: Mark = Mark(1, 1)
 
     def document(self, text: str) -> Any:
         self.yaml = YAML(typ="safe", pure=True)
@@ -274,6 +279,7 @@ class _Reader:
         return construct(node)
 
     def count(self, event: Any, num_values: int) -> None:
+        self.last = _mark(event)
         self.num_values += num_values
         if self.num_values > MAX_VALUES:
             self.refuse(event, say("The recipe holds more than {limit} values.", limit=MAX_VALUES))

@@ -10,9 +10,8 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from afina.base import registry
 from afina.base.errors import RecipeError
-from afina.recipe.choice import Choice, Shorthand
+from afina.recipe.choice import Choice, Shorthand, technique
 from afina.recipe.document import Path
 from afina.recipe.schema import Recipe
 from afina.recipe.section import Section
@@ -92,7 +91,7 @@ def _technique(slot: Choice, value: Any) -> type[Section] | None:
     if not isinstance(kind, str):
         return None
     try:
-        return registry.config(slot.point, kind)
+        return technique(slot.point, kind)
     except RecipeError:  # the kind does not exist; its own problem is reported where it is validated
         return None
 

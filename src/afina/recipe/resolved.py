@@ -40,7 +40,8 @@ class Origin:
     why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}: {' '.join(self.why.split())}" if self.why else self.kind
+        why = " ".join("".join(letter if letter.isprintable() else " " for letter in self.why).split())
+        return f"{self.kind}: {why}" if why else self.kind
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Data(Section):
     """File with rows that choose; null takes a share of the training file (`data.split.validation`)."""
     test: Text | None = None
     """File with rows that judge; null takes a share of the training file (`data.split.test`)."""
-    format: Annotated[Section | Automatic, Choice("data.formats", auto=True)] = "auto"
+    format: Annotated[Section, Choice("data.formats", default="auto")] = Field(default="auto", validate_default=True)
     """How the files are written; auto tells by name and content, and the finding is shown."""
     text: Names | None = None
     """Column or columns that the model reads, in order (two make a sentence pair); null infers them."""
@@ -96,8 +96,9 @@ class Data(Section):
 class Training(Section):
     """How long, how fast and in what portions the model learns."""
 
-    epochs: Annotated[float, Field(gt=0, le=10_000)] = 3.0
-    """Passes over the training rows, above 0; may be a fraction."""
+    epochs: Automatic | Annotated[float, Field(gt=0, le=10_000)] = "auto"
+    """Passes over the training rows, above 0; may be a fraction. auto takes 3, and on small data as many as about 150 steps
+    need, at most 10."""
     max_steps: PositiveInt | None = None
     """Optimiser steps after which training stops even if epochs remain; null for no such limit."""
     learning_rate: Automatic | Annotated[float, Field(gt=0, le=10)] = "auto"

@@ -108,7 +108,7 @@ def _scores(facts: Facts) -> list[dict[str, Any]]:
 def _body(facts: Facts, usage: str, license_id: str) -> str:
     parts = [
         f"# {_plain(facts.name)}",
-        _plain(headline(facts)),
+        " ".join(_plain(str(text)) for text in (headline(facts), *listed(at(facts.evaluation, "verdict", "remarks")))),
         _part(say("What it is for"), _intended(facts)),
         _part(say("How good it is"), _results(facts)),
         _part(say("How to use it"), f"```python\n{_runnable(usage)}\n```"),

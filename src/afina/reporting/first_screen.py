@@ -30,7 +30,9 @@ def first_screen(facts: Facts, links: Sequence[tuple[str, str]], values: Sequenc
     cards = _cards(facts, values)
     shape = {1: " one", 2: " two"}.get(len(cards), "")
     grid = f'<div class="first{shape}">{"".join(cards)}</div>' if cards else ""
-    return f'{_strip(facts, links)}{_heading(facts)}<p class="under">{esc(_under(facts))}</p>{grid}\n'
+    remarks = " ".join(str(remark) for remark in listed(at(facts.evaluation, "verdict", "remarks")))
+    aside = f'<p class="remarks">{esc(remarks)}</p>' if remarks else ""
+    return f'{_strip(facts, links)}{_heading(facts)}{aside}<p class="under">{esc(_under(facts))}</p>{grid}\n'
 
 
 def headline(facts: Facts) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ EVALUATIONS_PER_RUN = 20
 """About this many times validation rows are judged over a run, when the recipe leaves it open; at most once per epoch."""
 
 
+FEWEST_EPOCHS, MOST_EPOCHS, WANTED_STEPS = 3, 10, 150
+"""What `training.epochs: auto` means: BERT's three epochs, and more where they would be too few steps to learn in."""
+
+
 def settle(gathered: Gathered, report: TuningReport, processes: Any) -> Resolved:
     """Return the recipe with learning rate, precision, micro-batch and intervals settled.
 
@@ -35,30 +39,36 @@ def settle(gathered: Gathered, report: TuningReport, processes: Any) -> Resolved
         processes: This process among those that train together.
     """
     resolved = gathered.resolved
-    training = resolved.recipe.training
+    for path, value, why in _found(gathered, report, processes):
+        resolved = resolved.infer(path, value, why)
+    return resolved
+
+
+def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator[tuple[str, Any, str]]:
+    training = gathered.recipe.training
+    steps = -(-len(gathered.splits.train) // training.global_batch_size)
+    epochs = training.epochs
+    if epochs == "auto":
+        epochs = float(min(max(FEWEST_EPOCHS, -(-WANTED_STEPS // steps)), MOST_EPOCHS))
+        yield "training.epochs", epochs, say("three, or as many as about {steps} steps need, at most ten", steps=WANTED_STEPS)
     if training.learning_rate == "auto":
-        resolved = resolved.infer("training.learning_rate", report.learning_rate, report.learning_rate_reason)
-    chosen, why = precision.choose(training.precision, processes.device, device.facts().has_native_bfloat16)
+        yield "training.learning_rate", report.learning_rate, report.learning_rate_reason
     if training.precision == "auto":
-        resolved = resolved.infer("training.precision", chosen, why)
+        yield "training.precision", *precision.choose("auto", processes.device, device.facts().has_native_bfloat16)
     if training.micro_batch_size == "auto":
         share = -(-training.global_batch_size // processes.num_processes)
-        resolved = resolved.infer(
-            "training.micro_batch_size", share, say("the whole batch at once; halved where memory does not suffice")
-        )
-    steps = -(-len(gathered.splits.train) // training.global_batch_size)
-    every = max(1, steps * max(1, round(training.epochs / EVALUATIONS_PER_RUN)))
+        yield "training.micro_batch_size", share, say("the whole batch at once; halved where memory does not suffice")
+    every = max(1, steps * max(1, round(epochs / EVALUATIONS_PER_RUN)))
     if training.evaluate_every_steps == "auto":
-        resolved = resolved.infer("training.evaluate_every_steps", every, say("once per epoch, at most twenty times a run"))
+        yield "training.evaluate_every_steps", every, say("once per epoch, at most twenty times a run")
     if training.save_every_steps == "auto":
-        resolved = resolved.infer("training.save_every_steps", every, say("as often as validation rows are judged"))
-    return resolved
+        yield "training.save_every_steps", every, say("as often as validation rows are judged")
 
 
 def settings(recipe: Recipe, plan: batching.Plan) -> Settings:
     """Return how long and how fast the loop runs, from a settled recipe."""
     training = recipe.training
-    num_steps = max(1, round(training.epochs * plan.steps_per_epoch))
+    num_steps = max(1, round(float(training.epochs) * plan.steps_per_epoch))
     return Settings(
         num_steps=min(num_steps, training.max_steps or num_steps),
         learning_rate=float(training.learning_rate),

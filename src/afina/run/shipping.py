@@ -30,7 +30,7 @@ from afina.tuning.contract import TuningReport
 NOISE = 1e-7
 """Share of the model's largest gradient below which a gradient is rounding, not learning."""
 
-INVARIANT = {"key.bias": "softmax", "k_lin.bias": "softmax", "k_proj.bias": "softmax"}
+INVARIANT = {"key.bias": "softmax", "k_lin.bias": "softmax", "k_proj.bias": "softmax", ".k.bias": "softmax"}
 """Endings of parameters along which the loss never changes: a constant added to every key moves all scores of a query alike,
 and the softmax takes it away. They have a gradient of zero by mathematics, not by mistake."""
 

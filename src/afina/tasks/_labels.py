@@ -76,6 +76,9 @@ class LabelReader:
                 continue
             if target is None:
                 problems.append(_missing(row, self.columns))
+            elif self.problem == "regression":
+                # Read anew: scaled and back, a number may differ in its last bit.
+                targets.append(_number(row, self.columns[0]))
             else:
                 targets.append(target)
         if problems:
@@ -85,7 +88,7 @@ class LabelReader:
                 problems=tuple(problems),
             )
         if self.problem == "regression":
-            return np.asarray(targets, dtype=np.float64) * self.scale + self.shift
+            return np.asarray(targets, dtype=np.float64)
         return np.asarray(targets, dtype=np.int64)
 
     def _place(self, name: str, row: Row) -> int:

@@ -5,6 +5,7 @@ Everything but the choice of parameters is here, so `full`, `head`, `last-blocks
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -96,9 +97,10 @@ class Selection:
 
 
 def model_width(model: Tunable) -> int:
-    """Return the hidden width: the length of the model's narrowest embedding row."""
+    """Return the hidden width: the commonest size among the dimensions of the first block's parameters."""
     parameters = dict(model.named_parameters())
-    return min(parameters[name].shape[-1] for name in model.blocks.embeddings if parameters[name].ndim == 2)
+    sizes = Counter(size for name in model.blocks.blocks[0] for size in parameters[name].shape)
+    return max(sizes, key=lambda size: (sizes[size], -size))
 
 
 def _groups(model: Tunable, choice: Choice, parameters: Mapping[str, Tensor]) -> tuple[Group, ...]:

@@ -62,13 +62,15 @@ class Stage:
     Attributes:
         name: For people: `head first`.
         names: The parameters that move in it.
-        epochs: Its length; None for what remains.
+        epochs: Its length in passes over the data; None where `share` says it, or for what remains.
+        share: Its length as a share of the run's steps, in (0, 1).
         learning_rate: Its own learning rate, or None for the run's.
     """
 
     name: str
     names: frozenset[str]
     epochs: float | None = None
+    share: float | None = None
     learning_rate: float | None = None
 
 

@@ -17,6 +17,9 @@ from afina.tuning._selection import SMALL_WIDTH, Choice, Selection, model_width
 from afina.tuning.contract import Stage, Tunable
 from afina.tuning.head import HEAD_LEARNING_RATE
 
+HEAD_FIRST_SHARE = 0.2
+"""Share of a run in which `head_first_epochs: auto` lets the head alone learn."""
+
 
 class Config(Section):
     """Move every weight of the base, and the head."""
@@ -26,9 +29,9 @@ class Config(Section):
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Discriminative learning rates: each block learns at this factor of the block above it, in (0, 1]. 1 treats all alike;
     0.9 to 0.95 is usual for BERT-sized encoders."""
-    head_first_epochs: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    """Epochs in which the head alone learns, before everything does (LP-FT). It keeps a fresh head's first large gradients
-    away from what the base knows."""
+    head_first_epochs: Literal["auto"] | Annotated[float, Field(ge=0.0, le=100.0)] = "auto"
+    """Epochs in which the head alone learns, before everything does (LP-FT), so that a fresh head's first large gradients do
+    not reach what the base knows. `auto` takes the first fifth of the run; 0 moves everything from the first step."""
     freeze_blocks: Annotated[int, Field(ge=0)] = 0
     """Lowest blocks that stay as they are, embeddings included; 0 moves everything."""
 
@@ -62,7 +65,9 @@ def _choose(model: Tunable, config: Config) -> Choice:
     stages: tuple[Stage, ...] = ()
     if config.head_first_epochs:
         head = frozenset(model.blocks.head)
-        stages = (Stage("head first", head, config.head_first_epochs, HEAD_LEARNING_RATE), Stage("everything", names))
+        epochs, share = (None, HEAD_FIRST_SHARE) if config.head_first_epochs == "auto" else (config.head_first_epochs, None)
+        head_first = Stage("head first", head, epochs, share, HEAD_LEARNING_RATE)
+        stages = (head_first, Stage("everything", names))
     return Choice(names, rate, reason, scales, stages)
 
 

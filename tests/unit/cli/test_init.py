@@ -35,7 +35,7 @@ def test_init_never_writes_over_files(tmp_path, capsys):
 def test_init_refuses_a_file_as_folder_and_an_unknown_starter(tmp_path, capsys):
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert main(["init", str(tmp_path / "file")]) == 2
-    assert main(["init", str(tmp_path / "new"), "--recipe", "suport"]) == 2
+    assert main(["init", str(tmp_path / "new"), "--recipe", "suportx"]) == 2
     assert "--recipe support" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 

@@ -166,7 +166,9 @@ def test_a_reader_that_left_is_no_error():
 
 
 def test_a_console_without_the_letters_gets_question_marks():
-    script = "import sys; from afina.cli.main import main; sys.exit(main(['--lang', 'pt', 'recipe', 'explain', 'seed']))"
+    script = (
+        "import sys; from afina.cli.main import main; sys.exit(main(['--lang', 'pt', 'recipe', 'explain', 'seed']))"
+    )
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, timeout=60)
     assert done.returncode == 0

@@ -46,5 +46,5 @@ def test_validate_accepts_with_overrides(recipe, capsys):
 
 
 def test_validate_refuses_with_every_problem(recipe, capsys):
-    assert main(["recipe", "validate", recipe, "training.epochs=0", "tunning=full", "--json"]) == 2
+    assert main(["recipe", "validate", recipe, "training.epochs=0", "tuningg=full", "--json"]) == 2
     assert len(json.loads(capsys.readouterr().out)["error"]["problems"]) == 2

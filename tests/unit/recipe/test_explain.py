@@ -36,7 +36,7 @@ def test_explain_takes_hyphen_and_underscore_alike():
         ("layer_decay", "tuning.full.layer_decay"),
         ("training.epoch", "training.epochs"),
         ("tuning.ful.layer_decay", "tuning.full.layer_decay"),
-        ("tunning", "tuning"),
+        ("tuningg", "tuning"),
     ],
 )
 def test_explain_names_the_nearest(path, near):

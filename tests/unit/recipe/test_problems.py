@@ -39,7 +39,7 @@ def test_all_problems_are_reported_at_once_with_their_places():
         ("num_train_epochs: 3", "training.epochs"),
         ("per_device_train_batch_size: 8", "training.micro_batch_size"),
         ("model_name_or_path: y", "base"),
-        ("tunning: full", "tuning"),
+        ("tuningg: full", "tuning"),
         ("Seed: 3", "seed"),
         ("layer_decay: 0.9", "tuning.layer_decay"),
         ("weight_decay: 0.9", "training.optimizer.weight_decay"),

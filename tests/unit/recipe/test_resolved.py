@@ -24,7 +24,9 @@ def test_every_value_has_an_origin():
 
 def test_infer_fills_a_value_and_says_why():
     before = _resolved()
-    after = before.infer("training.learning_rate", 2e-5, "small base").infer("task", "text-classification", "two values")
+    after = before.infer("training.learning_rate", 2e-5, "small base").infer(
+        "task", "text-classification", "two values"
+    )
     assert after.recipe.training.learning_rate == 2e-5
     assert after.origins["training.learning_rate"] == Origin("inferred", "small base")
     assert after.origins["task.kind"] == Origin("inferred", "two values")
@@ -53,7 +55,9 @@ def test_load_gives_an_equal_recipe_with_its_origins():
     assert after.dump() == before.dump()
 
 
-@pytest.mark.parametrize("name", ["a: b", "x  # given", "- a", "'", '"', "é", "\u2028", "1e5", "null", "a,b", "{", "\t"])
+@pytest.mark.parametrize(
+    "name", ["a: b", "x  # given", "- a", "'", '"', "é", "\u2028", "1e5", "null", "a,b", "{", "\t"]
+)
 def test_load_reads_awkward_texts_back(name):
     before = _resolved(data={"train": "/a.csv", "label": name, "text": [name, "b"]})
     assert Resolved.load(before.dump()) == before

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from afina.base import messages
 
 INTENTS = (
     "order_status",
@@ -57,52 +62,30 @@ def write_json(path: Path, values: Any) -> None:
     path.write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
 
 
-def write_events(
-    folder: Path, num_steps: int = 240, every: int = 24, metric: str = "accuracy", end: bool = True
-) -> None:
+# fmt: off
+def write_events(folder: Path, num_steps: int = 240, every: int = 24, metric: str = "accuracy", end: bool = True):
     rng = np.random.default_rng(3)
     planned = num_steps if end else num_steps * 2
     events: list[dict[str, Any]] = [{"kind": "fit_start", "step": 0, "num_steps": planned, "epochs": 3}]
     for step in range(1, num_steps + 1):
-        loss = 0.25 + 1.9 * math.exp(-step / (num_steps / 4)) + float(rng.normal(0, 0.12))
+        fallen = math.exp(-4 * step / num_steps)
         rate = 2e-5 * min(step / (0.1 * planned), (planned - step) / (0.9 * planned))
-        events.append(
-            {
-                "kind": "step",
-                "step": step,
-                "loss": max(0.01, loss),
-                "learning_rate": rate,
-                "gradient_norm": 1.0,
-                "epoch": 3 * step / planned,
-                "rows_per_s": 61.5,
-            }
-        )
+        loss = max(0.01, 0.25 + 1.9 * fallen + float(rng.normal(0, 0.12)))
+        events.append({"kind": "step", "step": step, "loss": loss, "learning_rate": rate,
+                       "gradient_norm": 1.0, "epoch": 3 * step / planned, "rows_per_s": 61.5})
         if step % every == 0:
             share = step / num_steps
-            validation = 0.42 + 1.7 * math.exp(-step / (num_steps / 4)) + 0.12 * share**3
-            score = 0.9 - 0.55 * math.exp(-5 * share)
-            events.append(
-                {
-                    "kind": "evaluation",
-                    "split": "validation",
-                    "step": step,
-                    "loss": validation,
-                    "metrics": {metric: score},
-                }
-            )
+            events.append({"kind": "evaluation", "split": "validation", "step": step,
+                           "loss": 0.42 + 1.7 * fallen + 0.12 * share**3,
+                           "metrics": {metric: 0.9 - 0.55 * math.exp(-5 * share)}})
             events.append({"kind": "checkpoint", "step": step, "path": f"checkpoints/step-{step:06d}"})
     if end:
-        events.append(
-            {"kind": "note", "step": 10, "level": "warn", "code": "W-DATA-001", "message": "Long rows were cut."}
-        )
-        events.append(
-            {"kind": "fit_end", "step": num_steps, "reason": "all epochs done", "best_step": num_steps - 2 * every}
-        )
-        (folder / "checkpoints" / f"step-{num_steps - 2 * every:06d}").mkdir(parents=True)
-    lines = [
-        json.dumps({"time": "2026-01-02T03:04:05+00:00", "sequence": sequence, **event})
-        for sequence, event in enumerate(events)
-    ]
+        best = num_steps - 2 * every
+        events.append({"kind": "note", "step": 10, "level": "warn", "code": "long-rows", "message": "Rows were cut."})
+        events.append({"kind": "fit_end", "step": num_steps, "reason": "", "best_step": best})
+        (folder / "checkpoints" / f"step-{best:06d}").mkdir(parents=True)
+    when = "2026-01-02T03:04:05+00:00"
+    lines = [json.dumps({"time": when, "sequence": number, **event}) for number, event in enumerate(events)]
     (folder / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -110,42 +93,35 @@ def write_start(folder: Path, problem: str, labels: tuple[str, ...], data: str =
     folder.mkdir(parents=True)
     recipe = RECIPE.format(base="builtin:minilm", data=data, problem=problem)
     (folder / "recipe.yaml").write_text(recipe, encoding="utf-8")
-    environment = {
+    write_json(folder / "environment.json", {
         "command": f"afina train recipe.yaml data={data}",
-        "versions": {"afina": "0.1.0", "python": "3.11.9", "torch": "2.13.0", "transformers": "5.23.0"},
-        "machine": {
-            "platform": "Linux x86_64",
-            "processor": "An 8-core processor",
-            "num_cores": 2,
-            "memory_total_bytes": 8_000_000_000,
-        },
+        "afina": "0.1.0", "python": "3.11.9", "platform": "Linux x86_64",
+        "versions": {"torch": "2.13.0", "transformers": "5.23.0"},
+        "device": {"processor": "An 8-core processor", "num_cores": 2, "memory_total_bytes": 8_000_000_000},
         "seed": 42,
-        "base": {
-            "name": "builtin:minilm",
-            "fingerprint": "ab" * 32,
-            "facts": ["The packaged MiniLM reads English, without capitals and accents."],
-            "license": "apache-2.0",
-        },
-    }
-    write_json(folder / "environment.json", environment)
+        "base": {"name": "builtin:minilm", "fingerprint": "ab" * 32,
+                 "facts": ["The packaged MiniLM reads English, without capitals and accents."]},
+        "tuning": {"kind": "full", "num_trainable": 22_716_296, "num_total": 22_716_296, "frozen_blocks": 0},
+        "recipe": {"seed": 42},
+    })
     write_json(folder / "status.json", {"status": "finished", "created": "2026-01-02T03:04:05+00:00"})
-    counts = {label: {"train": 40 + 3 * i, "validation": 6, "test": 12} for i, label in enumerate(labels)}
-    data_facts = {
+    write_json(folder / "data.json", {
         "format": "CSV, comma, UTF-8",
         "columns": {"text": ["text"], "label": ["intent"], "group": None},
         "counts": {"read": 1284, "usable": 1280, "refused": 4},
-        "splits": {"train": 896, "validation": 128, "test": 256, "rule": "Stratified by label, seed 42, stable under row order."},
-        "classes": counts,
+        "splits": {"train": 896, "validation": 128, "test": 256, "rule": "Stratified by label, seed 42."},
+        "classes": {label: 40 + 3 * index for index, label in enumerate(labels)},
         "tokens": {"p50": 18, "p95": 61, "max": 212},
         "fingerprint": {f"/home/someone/secret/{data}": "9f2c" * 16},
         "findings": [
-            {"code": "W-DATA-014", "level": "warn", "what": "12 rows are near duplicates of others.", "count": 12,
+            {"code": "E-DATA-213", "level": "info", "what": "3 rows hold an e-mail address.", "count": 3, "where": []},
+            {"code": "E-DATA-202", "level": "warning", "what": "12 rows are near duplicates of others.", "count": 12,
              "where": [f"{data}:{line}" for line in range(20, 140, 10)], "mend": "afina data fix --dedup near"},
-            {"code": "E-DATA-003", "level": "error", "what": "4 rows have no label.", "count": 4, "where": [f"{data}:7"]},
-            {"code": "I-DATA-030", "level": "info", "what": "3 rows hold an e-mail address.", "count": 3, "where": []},
+            {"code": "E-DATA-003", "level": "error", "what": "4 rows have no label.", "count": 4,
+             "where": [f"{data}:7"]},
         ],
-    }  # fmt: skip
-    write_json(folder / "data.json", data_facts)
+    })
+# fmt: on
 
 
 def per_class(matrix: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -166,33 +142,27 @@ def per_class(matrix: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any
     return rows
 
 
+# fmt: off
 def calibration(skill: float) -> dict[str, Any]:
     bins = []
     for index in range(15):
         low, high = index / 15, (index + 1) / 15
-        count = 0 if index < 3 else int(2 + 0.4 * index**2)
-        middle = (low + high) / 2
-        bins.append(
-            {
-                "low": low,
-                "high": high,
-                "count": count,
-                "confidence": middle if count else None,
-                "accuracy": min(1.0, max(0.0, middle - 0.05 * math.sin(index) - 0.04)) if count else None,
-            }
-        )
+        count, middle = (0 if index < 3 else int(2 + 0.4 * index**2)), (low + high) / 2
+        right = min(1.0, max(0.0, middle - 0.05 * math.sin(index) - 0.04))
+        bins.append({"low": low, "high": high, "count": count, "confidence": middle if count else None,
+                     "accuracy": right if count else None})
     return {"ece": 0.043, "brier": 0.4 - 0.3 * skill, "log_loss": 0.9 - 0.5 * skill, "num_bins": 15, "bins": bins}
 
 
 def score(metric: str, value: float, half: float = 0.02) -> dict[str, Any]:
-    return {"metric": metric, "value": value, "low": value - half, "high": value + half}
+    return {"metric": metric, "value": value, "low": max(0.0, value - half), "high": value + half}
 
 
 def contender(name: str, metrics: dict[str, float], **parts: Any) -> dict[str, Any]:
     rows = [score(metric, value) for metric, value in metrics.items()]
     method = {"majority": "always says praise", "base": "logistic probe on frozen features, mean pooling"}.get(name, "")
     return {"name": name, "method": method, "main": rows[0], "metrics": rows, "per_class": [], "confusion": None,
-            "calibration": None, **parts}  # fmt: skip
+            "calibration": None, **parts}
 
 
 def evaluation(
@@ -203,24 +173,28 @@ def evaluation(
     for base, tuned in zip(scores["base"]["metrics"], scores["tuned"]["metrics"], strict=True):
         gain = tuned["value"] - base["value"]
         half = 0.6 * abs(gain) if outcome != "no difference" else 1.4 * abs(gain) + 0.004
-        differences.append({"metric": base["metric"], "base": base["value"], "tuned": tuned["value"], "difference": gain,
-                            "interval": {"low": gain - half, "high": gain + half}, "outcome": outcome})  # fmt: skip
+        differences.append({"metric": base["metric"], "base": base["value"], "tuned": tuned["value"],
+                            "difference": gain, "interval": {"low": gain - half, "high": gain + half},
+                            "outcome": outcome})
     verdict = {"sentence": sentence, "outcome": outcome, "metric": metric, "difference": differences[0]["difference"],
                "interval": differences[0]["interval"], "confidence": 0.95, "p_value": 0.0031, "test": "mcnemar mid-p",
-               "n": 256, "smallest_visible": 0.031, "differences": differences}  # fmt: skip
+               "n": 256, "smallest_visible": 0.031, "differences": differences, "remarks": []}
     losses = [
-        {"row": 17 + index, "where": f"messages.csv:{18 + index}", "text": text, "reference": labels[0] if labels else "2.5",
-         "prediction": labels[1] if labels else "4.125", "probability": 0.97 - index / 50 if labels else None, "loss": 4.4 - index / 3}
+        {"row": 17 + index, "where": f"messages.csv:{18 + index}", "text": text, "loss": 4.4 - index / 3,
+         "reference": labels[0] if labels else "2.5", "prediction": labels[1] if labels else "4.125",
+         "probability": 0.97 - index / 50 if labels else None}
         for index, text in enumerate(TEXTS)
-    ]  # fmt: skip
-    forgetting = {"name": "old-tickets.csv", "problem": "single", "metric": "accuracy", "n": 300, "num_folds": 5, "base": 0.803,
-                  "tuned": 0.771, "difference": -0.032, "interval": {"low": -0.06, "high": -0.004}, "outcome": "worse",
-                  "sentence": "On old-tickets.csv a probe lost 3.2 points."}  # fmt: skip
-    cost = {"train_s": 93.1, "evaluation_s": 6.0, "peak_memory_bytes": 1_234_000_000, "num_trainable_parameters": 22_716_296,
-            "num_parameters": 22_716_296, "artefact_bytes": 91_000_000, "device": "cpu"}  # fmt: skip
-    return {"version": 1, "problem": problem, "labels": list(labels), "n": 256, "confidence": 0.95, "num_resamples": 2000, "seed": 42,
-            "verdict": verdict, "scores": scores, "gap": {"metric": metric, "train": 0.97, "test": 0.9, "difference": 0.07, "num_train": 896},
-            "top_losses": losses, "forgetting": [forgetting], "cost": cost}  # fmt: skip
+    ]
+    forgetting = {"name": "old-tickets.csv", "problem": "single", "metric": "accuracy", "n": 300, "num_folds": 5,
+                  "base": 0.803, "tuned": 0.771, "difference": -0.032, "interval": {"low": -0.06, "high": -0.004},
+                  "outcome": "worse", "sentence": "On old-tickets.csv a probe lost 3.2 points."}
+    cost = {"train_s": 93.1, "evaluation_s": 6.0, "peak_memory_bytes": 1_234_000_000, "artefact_bytes": 91_000_000,
+            "num_trainable_parameters": 22_716_296, "num_parameters": 22_716_296, "device": "cpu"}
+    gap = {"metric": metric, "train": 0.97, "test": 0.9, "difference": 0.07, "num_train": 896}
+    return {"version": 1, "problem": problem, "labels": list(labels), "n": 256, "confidence": 0.95, "seed": 42,
+            "num_resamples": 2000, "verdict": verdict, "scores": scores, "gap": gap, "top_losses": losses,
+            "forgetting": [forgetting], "cost": cost}
+# fmt: on
 
 
 def confusion(num_classes: int, rows_per_class: int, right: float, seed: int) -> np.ndarray:
@@ -254,6 +228,30 @@ def single(labels: tuple[str, ...], rows_per_class: int) -> dict[str, Any]:
 
 
 @pytest.fixture
+def portuguese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Compile the translations as they stand, so that a test speaks what the catalogues say."""
+    whole = Catalog(locale="pt_BR", charset="utf-8", fuzzy=False)
+    for path in sorted((messages._LOCALE / "pt_BR").glob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file):
+                if message.id:
+                    whole.add(message.id, message.string)
+    target = tmp_path / "locale" / "pt_BR" / "LC_MESSAGES" / "afina.mo"
+    target.parent.mkdir(parents=True)
+    with target.open("wb") as file:
+        write_mo(file, whole)
+    monkeypatch.setattr(messages, "_LOCALE", tmp_path / "locale")
+    messages._catalogue.cache_clear()
+    yield
+    messages._catalogue.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "_chosen", "en")
+
+
+@pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that makes a run folder of one of the kinds a user meets."""
 
@@ -267,8 +265,10 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 def make_single(folder: Path) -> Path:
     write_start(folder, "single", INTENTS)
     write_events(folder)
-    sentence = "Better than the base: accuracy 89.1% against 80.5% on the same 256 test rows, +8.6 points (95% interval +3.4 to +13.7)."
-    write_json(folder / "evaluation.json", evaluation("single", INTENTS, single(INTENTS, 30), sentence))
+    scores = single(INTENTS, 30)
+    tuned, base = (f"{100 * scores[name]['main']['value']:.1f}%" for name in ("tuned", "base"))
+    sentence = f"Better than the base: accuracy {tuned} against {base} (95% interval +2.4 to +9.5 points, n = 256)."
+    write_json(folder / "evaluation.json", evaluation("single", INTENTS, scores, sentence))
     return folder
 
 
@@ -282,7 +282,7 @@ def make_many(folder: Path) -> Path:
         "single",
         labels,
         single(labels, 38),
-        "No difference from the base: accuracy 89.9% against 89.7%.",
+        "No difference from the base can be shown: the interval holds zero.",
         "no difference",
     )
     values["forgetting"] = []
@@ -345,9 +345,7 @@ def make_failed(folder: Path) -> Path:
     write_events(folder, num_steps=60, end=False)
     with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"kind": "step", "step": 61, "loss": NaN}\n')
-        file.write(
-            '{"kind": "note", "level": "error", "step": 61, "code": "E-FIT-001", "message": "The loss is not a number."}\n'
-        )
+        file.write('{"kind": "note", "level": "error", "step": 61, "message": "The loss is not a number."}\n')
     return folder
 
 

@@ -53,8 +53,10 @@ def _record(path: Path, line: Line, text: str) -> Record:
         column = refused.position + indent + 1
         return Record(line.number, {}, _problem(path, line.number, column, refused.code, refused.detail))
     if parsed.end != len(text):
-        detail = say("nothing after the object")
-        return Record(line.number, {}, _problem(path, line.number, parsed.end + indent + 1, "E-DATA-111", detail))
+        column = len(text) - len(text[parsed.end :].lstrip()) + indent + 1
+        return Record(
+            line.number, {}, _problem(path, line.number, column, "E-DATA-111", say("nothing after the object"))
+        )
     if not isinstance(parsed.value, dict):
         detail = say("an object such as {example}", example='{"text": "...", "label": "..."}')
         return Record(line.number, {}, _problem(path, line.number, indent + 1, "E-DATA-112", detail))

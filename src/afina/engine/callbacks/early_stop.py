@@ -44,6 +44,10 @@ class EarlyStop:
     _best: float = float("-inf")
     _waited: int = 0
 
+    def stage_start(self, progress: Progress) -> None:
+        """Be patient anew: other parameters move from here on."""
+        self._waited = 0
+
     def evaluate_done(self, progress: Progress) -> None:
         """Ask the loop to stop once patience is over."""
         assert progress.judgement is not None, "the event comes after a judgement"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -55,8 +54,8 @@ class Together:
 
     @property
     def state(self) -> Mapping[Any, Any]:
-        """The state of every part, by parameter; writable through the parameter's own part."""
-        return ChainMap(*(part.state for part in self.parts))
+        """The state of every part, by parameter; a copy, to be read alone."""
+        return {parameter: state for part in self.parts for parameter, state in part.state.items()}
 
     def step(self) -> None:
         """Take one step with every part."""

@@ -1,0 +1,104 @@
+"""Bytes that a forward pass keeps for its backward pass: by formula before anything ran, by a count afterwards.
+
+Per block and token, in elements: what each matrix puts out, once more the widest of it (the non-linearity keeps both its
+sides), and five times the width (two norms and two dropouts keep their inputs or masks, the residual stream its sum).
+Per pair of positions and head, three elements where dropout acts on attention weights: the weights, the mask, the
+product; fused attention keeps none. With float16 this is Korthikanti et al. 2022 (arXiv:2205.05198, eq. 1), whose masks take one byte;
+torch's on the CPU take an element.
+
+Shapes: S sequences, T tokens of the longest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from afina.models.contract import Model
+
+SCORES_KEPT = 3
+"""Elements per pair of positions and head that attention with dropout keeps."""
+
+WIDTHS_KEPT = 5
+"""Elements per token and unit of width that a block keeps beside what its matrices put out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """What a forward pass keeps, as a function of the batch: `constant + per_token * S * T + per_pair * S * T ** 2`.
+
+    Attributes:
+        constant: Bytes whatever the batch, such as weights cast to the precision of the computation.
+        per_token: Bytes per padded position.
+        per_pair: Bytes per pair of positions of a sequence.
+    """
+
+    constant: float
+    per_token: float
+    per_pair: float
+
+    def num_bytes(self, num_sequences: float, num_tokens: float) -> float:
+        """Return the bytes kept for a batch of S sequences of T tokens."""
+        return self.constant + num_sequences * (self.per_token * num_tokens + self.per_pair * num_tokens**2)
+
+    def scaled(self, factor: float) -> Activations:
+        """Return what is kept when `factor` times as many blocks keep anything."""
+        return Activations(self.constant * factor, self.per_token * factor, self.per_pair * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockShape:
+    """The sizes of one block that its memory depends on.
+
+    Attributes:
+        width: Width of the hidden state.
+        outputs: Sum of the widths of what its matrices put out.
+        widest: The widest of them.
+        num_heads: Attention heads.
+        num_blocks: Blocks of the model.
+        num_weights: Elements of all blocks' parameters.
+    """
+
+    width: int
+    outputs: int
+    widest: int
+    num_heads: int
+    num_blocks: int
+    num_weights: int
+
+
+def block_shape(model: Model) -> BlockShape:
+    """Read the sizes off a model's top block."""
+    block = model.block_modules[-1]
+    outputs = [layer.out_features for layer in block.modules() if isinstance(layer, nn.Linear)]
+    width = int(model.network.config.hidden_size)
+    return BlockShape(
+        width=width,
+        outputs=sum(outputs),
+        widest=max(outputs, default=width),
+        num_heads=int(getattr(model.network.config, "num_attention_heads", 1)),
+        num_blocks=len(model.blocks.blocks),
+        num_weights=sum(weight.numel() for module in model.block_modules for weight in module.parameters()),
+    )
+
+
+def formula(shape: BlockShape, num_learning_blocks: int, element_bytes: int) -> Activations:
+    """Return what is kept when the topmost `num_learning_blocks` learn; an upper bound where few of their weights do.
+
+    Args:
+        shape: The block.
+        num_learning_blocks: Blocks through which gradients flow.
+        element_bytes: Bytes of a number in the precision of the computation.
+    """
+    per_token = shape.outputs + shape.widest + WIDTHS_KEPT * shape.width
+    return Activations(0.0, per_token * element_bytes, SCORES_KEPT * shape.num_heads * element_bytes).scaled(
+        num_learning_blocks
+    )
+
+
+def passing(shape: BlockShape, element_bytes: int) -> Activations:
+    """Return what is there for a moment while one block is computed, kept or not."""
+    return Activations(
+        0.0, (shape.outputs + shape.widest + 2 * shape.width) * element_bytes, 2 * shape.num_heads * element_bytes
+    )

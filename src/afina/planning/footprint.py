@@ -1,0 +1,131 @@
+"""Memory at its peak: what each moment of a run needs, summed from its parts.
+
+A training step holds weights, gradients, the optimiser's state and the activations of one micro-batch. A checkpoint copies the weights
+that move. Judging runs larger batches without keeping anything, and at the end beside a second copy of the base. The peak
+is the largest of these moments.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import psutil
+import torch
+from torch import nn
+
+from afina.base.device import DeviceFacts
+from afina.planning.span import Span
+
+FRAGMENTED = 1.35
+"""How much more than was asked for an allocator may hold, measured with glibc on MiniLM."""
+
+GROWTH_BYTES = 150_000_000
+"""Memory that libraries take the first time they are used, at most."""
+
+STEP_COPIES = 3
+"""Copies of the largest parameter that an optimiser without a fused step may make for a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Memory on the device that trains.
+
+    Attributes:
+        used_bytes: What this process holds now: Python, libraries, data, weights.
+        free_bytes: What it may still have.
+    """
+
+    used_bytes: int
+    free_bytes: int
+
+    @property
+    def limit_bytes(self) -> int:
+        """What the process may hold in all."""
+        return self.used_bytes + self.free_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run holds, in bytes.
+
+    Attributes:
+        weights: The model.
+        moving: Those of its weights that move.
+        largest: The largest parameter that moves.
+        gradients: Gradients of what moves.
+        state: The optimiser's state.
+        kept: Activations of the largest micro-batch.
+        passing: What is there for a moment while it is computed.
+        judging: What is there for a moment while held-out rows are judged.
+        accumulates: Whether a step has several micro-batches, so that gradients are there during a forward pass.
+    """
+
+    weights: float
+    moving: float
+    largest: float
+    gradients: float
+    state: float
+    kept: float
+    passing: float
+    judging: float
+    accumulates: bool
+
+
+def parts_of(model: nn.Module, names: frozenset[str], state: float) -> Parts:
+    """Return the exact parts of a model of which the parameters `names` move; activations are left at zero."""
+    parameters = dict(model.named_parameters())
+    sizes = {name: parameter.numel() * parameter.element_size() for name, parameter in parameters.items()}
+    moving = sum(sizes[name] for name in names)
+    largest = max((sizes[name] for name in names), default=0)
+    # A gradient has its parameter's shape and type.
+    return Parts(sum(sizes.values()), moving, largest, moving, state, 0.0, 0.0, 0.0, accumulates=False)
+
+
+def moments(parts: Parts) -> dict[str, Span]:
+    """Return what each moment needs beyond what the process holds before the first step."""
+    gradients, state = parts.gradients, parts.state
+    # Backward frees activations while it makes gradients, so without accumulation they need not be there together.
+    together = gradients + parts.kept if parts.accumulates else max(gradients, parts.kept)
+    return {
+        "step": Span(state + together, state + gradients + FRAGMENTED * (parts.kept + parts.passing)),
+        "descent": Span(state + gradients, state + gradients + STEP_COPIES * parts.largest),
+        "checkpoint": Span(state + parts.moving, state + 2 * parts.moving),
+        "judging": Span(state + parts.judging, state + FRAGMENTED * parts.judging),
+        "comparing": Span(parts.weights + parts.judging, state + parts.weights + FRAGMENTED * parts.judging),
+    }
+
+
+def peak(parts: Parts, room: Room) -> tuple[Span, str]:
+    """Return the most that the process holds at any moment, and the name of that moment."""
+    needs = moments(parts)
+    name = max(needs, key=lambda moment: needs[moment].high)
+    low, high = max(need.low for need in needs.values()), needs[name].high
+    return Span(room.used_bytes + low, room.used_bytes + high + GROWTH_BYTES), name
+
+
+def room(model: nn.Module, device: torch.device, facts: DeviceFacts) -> Room:
+    """Return the memory that is there, once everything before the first step has been loaded.
+
+    Args:
+        model: The model; its weights are read once, since a file mapped into memory takes none until then.
+        device: Where it trains.
+        facts: The machine, looked at now.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return Room(torch.cuda.memory_reserved(device), free)
+    gc.collect()
+    process = psutil.Process()
+    before = process.memory_info().rss
+    for parameter in model.parameters():
+        parameter.detach().sum()
+    used = process.memory_info().rss
+    return Room(used, max(0, facts.memory_available_bytes - max(0, used - before)))
+
+
+def as_bytes(parts: Parts) -> Mapping[str, int]:
+    """Return the parts that a reader wants to see, by name."""
+    shown = ("weights", "gradients", "state", "kept")
+    return {name: round(size) for name, size in asdict(parts).items() if name in shown}

@@ -1,0 +1,214 @@
+"""A few real forward and backward passes of the longest rows, timed and counted, that leave no trace.
+
+Batches of one row, then half, then all of a micro-batch: bytes and seconds are straight lines in the number of sequences of
+one length, so two points give both their constant and their slope. Fewer rows than a micro-batch are taken where all
+would not fit in memory or take too long; the line goes on.
+
+Shapes: S sequences, T tokens of the longest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from afina.base import seeds
+from afina.base.types import Batch
+from afina.data import batching
+from afina.engine import memory
+from afina.engine.loop import Material, weights_held_in
+from afina.inference.forward import Forward
+from afina.planning.activations import Activations
+
+BUDGET_S = 10.0
+"""Seconds that the largest pass may be expected to take."""
+
+MEMORY_SHARE = 0.5
+"""Share of the free memory that the largest pass may be expected to take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One forward and backward pass.
+
+    Attributes:
+        num_rows: Rows in it.
+        num_sequences: S.
+        num_tokens: T.
+        forward_s: Seconds of the forward pass.
+        backward_s: Seconds of the backward pass.
+        kept_bytes: What the forward pass kept for the backward pass, attention weights apart.
+        kept_pairs_bytes: Attention weights that it kept.
+    """
+
+    num_rows: int
+    num_sequences: int
+    num_tokens: int
+    forward_s: float
+    backward_s: float
+    kept_bytes: int
+    kept_pairs_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of both passes."""
+        return self.forward_s + self.backward_s
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Two samples of the same length.
+
+    Attributes:
+        small: About half the rows of the large one; the same pass once more when that has one row.
+        large: The longest micro-batch, or what of it could be tried.
+    """
+
+    small: Sample
+    large: Sample
+
+    @property
+    def activations(self) -> Activations:
+        """The bytes that a batch keeps, by its size."""
+        small, large = self.small, self.large
+        more = large.num_sequences - small.num_sequences
+        slope = (large.kept_bytes - small.kept_bytes) / more if more else large.kept_bytes / large.num_sequences
+        pairs = large.num_sequences * large.num_tokens**2
+        return Activations(
+            constant=max(0.0, large.kept_bytes - slope * large.num_sequences),
+            per_token=slope / large.num_tokens,
+            per_pair=large.kept_pairs_bytes / pairs,
+        )
+
+    @property
+    def overhead_s(self) -> float:
+        """Seconds that a batch takes beside those that grow with its rows."""
+        small, large = self.small, self.large
+        more = large.num_sequences - small.num_sequences
+        if not more:
+            return 0.0
+        slope = (large.seconds - small.seconds) / more
+        return min(max(0.0, large.seconds - slope * large.num_sequences), small.seconds)
+
+    @property
+    def forward_share(self) -> float:
+        """Share of the time that the forward pass takes."""
+        return self.large.forward_s / self.large.seconds
+
+
+def probe(material: Material, rows: np.ndarray, free_bytes: float) -> Measured | None:
+    """Run the longest rows forward and backward; model, optimiser and random state are left as they were.
+
+    Args:
+        material: What the run trains with.
+        rows: The rows of the largest micro-batch, longest first.
+        free_bytes: Memory that activations may take.
+
+    Returns:
+        What was measured; None when memory ran out even for one row.
+    """
+    with untouched(material.forward), weights_held_in(material.forward):
+        for name, parameter in material.forward.model.named_parameters():
+            parameter.requires_grad_(name in frozenset(material.report.names))
+        material.forward.model.train()
+        try:
+            _pass(material, rows[:1])  # what torch sets up once is not the batch's
+            one = _pass(material, rows[:1])
+            count = _affordable(one, len(rows), free_bytes)
+            small = _pass(material, rows[: -(-count // 2)])
+            return Measured(small, _pass(material, rows[:count]))
+        except (MemoryError, RuntimeError) as error:
+            if not memory.is_exhausted(error):
+                raise
+    return None
+
+
+@contextmanager
+def untouched(forward: Forward) -> Iterator[None]:
+    """Put everything that a training pass changes back at the end: modes, gradients, buffers, random numbers."""
+    model = forward.model
+    random_state = seeds.state()
+    modes = {module: module.training for module in model.modules()}
+    moving = {parameter: parameter.requires_grad for parameter in model.parameters()}
+    gradients = {parameter: parameter.grad for parameter in model.parameters()}
+    buffers = {buffer: buffer.clone() for buffer in model.buffers()}
+    for parameter in gradients:
+        parameter.grad = None
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        for parameter, gradient in gradients.items():
+            parameter.grad = gradient
+            parameter.requires_grad_(moving[parameter])
+        for buffer, content in buffers.items():
+            buffer.copy_(content)
+        seeds.restore(random_state)
+        memory.release()
+
+
+def _affordable(one: Sample, num_rows: int, free_bytes: float) -> int:
+    by_memory = MEMORY_SHARE * free_bytes / max(one.kept_bytes + one.kept_pairs_bytes, 1)
+    by_time = BUDGET_S / max(one.seconds, 1e-9)
+    return max(1, min(num_rows, int(by_memory), int(by_time)))
+
+
+def _pass(material: Material, rows: np.ndarray) -> Sample:
+    forward = material.forward
+    batch = batching.collate(
+        [material.segments[row] for row in rows], forward.model.layout, material.target_kind
+    ).to(forward.device)
+    counter = _Counter(forward.model, batch)
+    started = _now(forward.device)
+    with torch.autograd.graph.saved_tensors_hooks(counter.pack, _unpack):
+        loss = material.objective.step(forward, batch, material.aids).loss_sum
+        penalty = material.retention.penalty(forward.model)
+        loss = loss if penalty is None else loss + penalty
+    middle = _now(forward.device)
+    loss.backward()
+    ended = _now(forward.device)
+    for parameter in forward.model.parameters():
+        parameter.grad = None
+    sequences, tokens = batch.input_ids.shape
+    return Sample(
+        len(rows), sequences, tokens, middle - started, ended - middle, counter.num_bytes, counter.num_pairs_bytes
+    )
+
+
+class _Counter:
+    """Counts the memory that autograd keeps, each storage once, without what is there anyway: the model and the batch."""
+
+    def __init__(self, model: nn.Module, batch: Batch) -> None:
+        there = [*model.parameters(), *model.buffers(), batch.input_ids, batch.attention_mask]
+        self._seen = {tensor.untyped_storage().data_ptr() for tensor in there}
+        self._width = batch.input_ids.shape[1]
+        self.num_bytes = 0
+        self.num_pairs_bytes = 0
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in self._seen:
+            # What is kept stays alive until the backward pass, so no address is given out twice.
+            self._seen.add(storage.data_ptr())
+            if tensor.ndim > 2 and tensor.shape[-2:] == (self._width, self._width):
+                self.num_pairs_bytes += storage.nbytes()
+            else:
+                self.num_bytes += storage.nbytes()
+        return tensor.detach()  # the same memory; the tensor itself would hold its own graph alive
+
+
+def _unpack(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
