@@ -117,6 +117,16 @@ def num_cores(allowed: float | None = None) -> int:
     return max(1, granted if allowed is None else min(granted, int(allowed)))
 
 
+def num_free_cores() -> int:
+    """Return the cores that other programs leave alone, at least half of all.
+
+    Two threads that wait for each other on a core that somebody else uses are slower than one.
+    """
+    cores = num_cores()
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(-(-cores // 2), cores - round(busy))
+
+
 def shows_accelerator() -> bool:
     """Return whether the machine has the driver of an accelerator, without asking torch."""
     is_apple = platform.system() == "Darwin" and platform.machine() == "arm64"

@@ -1,8 +1,8 @@
 """Text for people, in English and Brazilian Portuguese.
 
-English sentences are the message ids; `say` translates one and fills its placeholders. Catalogues are gettext files under
-`locale/pt_BR/`, one `.po` per floor, compiled together into `afina.mo` by `make messages`. A test refuses a sentence
-without a translation and a translation whose placeholders differ.
+English sentences are the message ids; `say` translates one and fills its placeholders. Catalogues are gettext files
+under `locale/pt_BR/`, one `.po` per floor, compiled together into `afina.mo` by `make messages`. A test refuses a
+sentence without a translation and a translation whose placeholders differ.
 """
 
 from __future__ import annotations

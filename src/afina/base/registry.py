@@ -1,8 +1,8 @@
 """Techniques by name: a point is a folder, a technique is one file in it.
 
-Names are read from the folder without importing anything; a technique is imported when it is asked for. Other packages add
-theirs through entry points in the group `afina.<point>`, each naming a module. A technique's module has a pydantic
-`Config` and a `build`; files named `contract` or starting with an underscore are not techniques.
+Names are read from the folder without importing anything; a technique is imported when it is asked for. Other
+packages add theirs through entry points in the group `afina.<point>`, each naming a module. A technique's module has
+a pydantic `Config` and a `build`; files named `contract` or starting with an underscore are not techniques.
 """
 
 from __future__ import annotations

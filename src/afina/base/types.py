@@ -1,11 +1,11 @@
 """The typed ground that every floor stands on: what a row becomes on its way to a loss.
 
 A row is encoded into `Segments` (documents with their own positions and attention), the planner in `data/batching` lays
-segments out as a `Batch`, a model turns a batch into outputs, and an objective turns outputs into a `StepOutput`, which is
-always a sum and a count: the engine alone divides.
+segments out as a `Batch`, a model turns a batch into outputs, and an objective turns outputs into a `StepOutput`,
+which is always a sum and a count: the engine alone divides.
 
-Shapes: S sequences, T tokens of the longest sequence, B rows, G graded positions per sequence. S > B where a row was cut
-into windows.
+Shapes: S sequences, T tokens of the longest sequence, B rows, G graded positions per sequence. S > B where a row was
+cut into windows.
 """
 
 from __future__ import annotations

@@ -19,10 +19,8 @@ from torch import Tensor
 from afina.base.types import Batch, Layout, Segments, TargetKind
 
 JITTER = 0.1
-"""Random share by which a length may seem longer or shorter when rows are grouped, so that batches differ between epochs."""
-
-PAD_TO = 1
-"""Sequences are padded to a multiple of this."""
+"""Random share by which a length may seem longer or shorter when rows are grouped, so that batches differ between
+epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def in_order(lengths: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def micro_batches(rows: np.ndarray, size: int, rank: int = 0, world_size: int = 1) -> Iterator[np.ndarray]:
-    """Cut one step's rows into micro-batches of at most `size` rows per process, and yield this process's share of each.
+    """Cut one step's rows into micro-batches, and yield this process's share of each, at most `size` rows.
 
     Every process yields equally many; a share may be empty.
     """
@@ -90,7 +88,7 @@ def collate(segments: Sequence[Segments], layout: Layout, target_kind: TargetKin
         target_kind: What the targets are.
     """
     documents = [document for segment in segments for document in segment.documents]
-    width = -(-max(len(document) for document in documents) // PAD_TO) * PAD_TO
+    width = max(len(document) for document in documents)
     input_ids_ST = np.full((len(documents), width), layout.pad_token_id, dtype=np.int64)
     mask_ST = np.zeros((len(documents), width), dtype=np.bool_)
     for place, document in enumerate(documents):

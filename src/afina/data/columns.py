@@ -78,8 +78,11 @@ def _texts(free: list[Profile], labels: tuple[str, ...], reasons: dict[str, str]
             reasons["text"] = say("a pair by their names")
             return names[first], names[second]
     named = _ranked(wordy, TEXT)
-    # A word such as `avaliacao` names ratings as often as reviews, so contents decide between equals.
-    named = [found for found in named if found.reads_as_text] or [found for found in named if not found.reads_as_label]
+    # A name such as `avaliacao` stands for ratings as often as for reviews, and one word of a name proves little, so
+    # there contents decide.
+    certain = [found for found in named if plain(found.name) in TEXT and rank(found.name, LABEL) is None]
+    reading_named = [found for found in named if found.reads_as_text or found in certain]
+    named = reading_named or [found for found in named if not found.reads_as_label]
     if named:
         reasons["text"] = say("by its name")
         return (named[0].name,)

@@ -33,12 +33,23 @@ EVENTS = (
 class Optimizer(Protocol):
     """A torch optimiser, or what behaves like one."""
 
-    param_groups: list[dict[str, Any]]
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Groups of parameters, each with its own `lr`, which the loop sets before every step."""
+        ...
 
     @property
-    def state(self) -> Mapping[Any, Any]: ...
-    def step(self) -> Any: ...
-    def zero_grad(self, set_to_none: bool = True) -> None: ...
+    def state(self) -> Mapping[Any, Any]:
+        """What it remembers, by parameter."""
+        ...
+
+    def step(self) -> Any:
+        """Move every parameter that has a gradient."""
+        ...
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients."""
+        ...
 
 
 class OptimizerMaker(Protocol):
@@ -132,8 +143,13 @@ class Callback(Protocol):
 class Trained(Protocol):
     """The part of a model that the engine drives."""
 
-    def named_parameters(self) -> Iterable[tuple[str, torch.nn.Parameter]]: ...
-    def train(self, mode: bool = True) -> Any: ...
+    def named_parameters(self) -> Iterable[tuple[str, torch.nn.Parameter]]:
+        """Yield its parameters by name."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Set training mode."""
+        ...
 
 
 def emit(callbacks: Sequence[Callback], event: str, progress: Progress) -> None:
@@ -154,8 +170,9 @@ def in_order(callbacks: Iterable[Callback]) -> list[Callback]:
     known = {*EVENTS, "priority", "state_dict", "load_state_dict"}
     ordered = sorted(callbacks, key=lambda callback: callback.priority)
     for callback in ordered:
-        public = {name for name in dir(type(callback)) if not name.startswith("_") and callable(getattr(type(callback), name))}
+        public = {
+            name for name in dir(type(callback)) if not name.startswith("_") and callable(getattr(type(callback), name))
+        }
         if public - known:
             raise TypeError(f"{type(callback).__name__} binds to unknown events: {', '.join(sorted(public - known))}")
     return ordered
-

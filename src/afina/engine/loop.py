@@ -1,7 +1,8 @@
 """The loop: rows in, steps out, exactly.
 
 A step's gradient is the mean over the targets of all its micro-batches and all processes: losses are summed, counts are
-summed, and the one division happens here. Everything else that a run does (recording, progress, early stop) is a callback.
+summed, and the one division happens here. Everything else that a run does (recording, progress, early stop) is a
+callback.
 """
 
 from __future__ import annotations
@@ -196,8 +197,8 @@ class Loop:
     def _gradients(self, rows: np.ndarray) -> tuple[float, float]:
         """Leave the summed gradients of a step's rows on the parameters; return the summed loss and count.
 
-        Where memory does not suffice, the micro-batch is halved and the step begun again: same rows, same random numbers,
-        same gradient.
+        Where memory does not suffice, the micro-batch is halved and the step begun again: same rows, same random
+        numbers, same gradient.
         """
         while True:
             random_state = seeds.state()
@@ -237,7 +238,8 @@ class Loop:
         return loss_sum, count
 
     def _loss(self, share: np.ndarray, rows: np.ndarray) -> tuple[Tensor, int]:
-        # A process without rows of its own must still take part in the exchange of gradients: it computes one for nothing.
+        # A process without rows of its own must still take part in the exchange of gradients: it computes one for
+        # nothing.
         output = self.material.objective.step(
             self.material.forward, self._batch(share if len(share) else rows[:1]), self.material.aids
         )
@@ -331,7 +333,9 @@ class Loop:
             "schedule": State(values={"step": progress.step}),
             "rng": State(self._random_states()),
             "source": State(values={"epoch": epoch, "place": place}),
-            "callbacks": State(values={type(callback).__name__: dict(callback.state_dict()) for callback in self.callbacks}),
+            "callbacks": State(
+                values={type(callback).__name__: dict(callback.state_dict()) for callback in self.callbacks}
+            ),
             "loop": State(
                 values={
                     "num_rows": progress.num_rows,
@@ -358,7 +362,9 @@ class Loop:
         self.gradient_seen = dict(values["gradient_seen"])
         # Random numbers come last: nothing of the above may draw any.
         own = f".{self.processes.process_index}"
-        seeds.restore({name.removesuffix(own): state for name, state in components["rng"].tensors.items() if name.endswith(own)})
+        seeds.restore(
+            {name.removesuffix(own): state for name, state in components["rng"].tensors.items() if name.endswith(own)}
+        )
 
     def _random_states(self) -> dict[str, Tensor]:
         """Return the random state of every process, each under its number."""
@@ -383,7 +389,10 @@ class Loop:
             "E-RUN-010",
             say("Step {step}: the loss or its gradient is no longer a finite number.", step=progress.step + 1),
             where=f"step {progress.step + 1}",
-            mend=say("Lower training.learning_rate (now {rate:g}), or set training.precision: float32.", rate=self.settings.learning_rate),
+            mend=say(
+                "Lower training.learning_rate (now {rate:g}), or set training.precision: float32.",
+                rate=self.settings.learning_rate,
+            ),
         )
 
     def note_retention(self, alpha: float, curve: Mapping[float, float] | None) -> None:

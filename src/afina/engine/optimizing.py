@@ -72,7 +72,8 @@ class Optimizing:
             optimizer.load_state_dict(self._torch_state(optimizer, by_name))
 
     def _torch_state(self, optimizer: Any, by_name: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        # torch numbers parameters in the order of its groups; its own loading moves tensors to the right device and type.
+        # torch numbers parameters in the order of its groups; its own loading moves tensors to the right device and
+        # type.
         names = {id(parameter): name for name, parameter in self.parameters.items()}
         described = optimizer.state_dict()
         order = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]

@@ -77,9 +77,7 @@ class Recording:
     def fit_end(self, progress: Progress) -> None:
         """Write why the loop ended, and which step is kept."""
         if progress.is_main:
-            self.events.write(
-                "fit_end", step=progress.step, reason=progress.stop_reason, best_step=progress.best_step
-            )
+            self.events.write("fit_end", step=progress.step, reason=progress.stop_reason, best_step=progress.best_step)
 
     def weights_chosen(self, progress: Progress) -> None:
         """Write which mix of base and tuned weights is kept, and the curve it was chosen from."""

@@ -1,7 +1,11 @@
 """The one attention that models run with, registered with transformers under the name `afina`.
 
-Padding is a row of the mask, shared by all heads and queries, made once per batch. Keys and values may be longer than the
-queries, which is how the last block computes only the positions that are read (see `graded`).
+Padding is a row of the mask, shared by all heads and queries, made once per batch. Keys and values may be longer than
+the queries, which is how the last block computes only the positions that are read (see `graded`).
+
+On a CPU it is written out as batched matrix products: on short texts that is several times faster than the fused
+kernel, whose bfloat16 path is slow and whose dropout falls back to many passes. On an accelerator the fused kernel is
+used.
 
 Shapes: S sequences, N heads, Q queries, T keys, D head width.
 """
@@ -17,10 +21,20 @@ from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import bidirectional_mask_function, sdpa_mask
 
-NAME = "afina"
+from afina.inference.dropout import HIGHEST, keep_mask, keep_scale
 
-_HARMLESS = frozenset({"position_ids", "use_cache", "output_attentions", "output_hidden_states", "return_dict", "is_causal"})
-"""Keywords that models pass along and that do not change what bidirectional attention computes."""
+NAME = "afina"
+"""The name under which transformers knows this attention."""
+
+LONGEST_WRITTEN_OUT = 512
+"""Keys up to which scores are held in memory all at once; beyond, the fused kernel goes without them."""
+
+FLOAT32_SOFTMAX_BELOW = 64
+"""Keys below which the softmax runs in float32: in bfloat16 it is only vectorised for multiples of 32."""
+
+_HARMLESS = frozenset(
+    {"position_ids", "use_cache", "output_attentions", "output_hidden_states", "return_dict", "is_causal"}
+)
 
 
 def attend(
@@ -41,12 +55,16 @@ def attend(
     asked = sorted(name for name, value in others.items() if value not in (None, False) and name not in _HARMLESS)
     if asked or getattr(module, "is_causal", False):
         raise NotImplementedError(f"attention was asked for {', '.join(asked) or 'is_causal'}")
-    heads = query_SNQD.shape[1]
+    heads, width = query_SNQD.shape[1], query_SNQD.shape[-1]
     if key_SNTD.shape[1] != heads:
         # The projection saw more positions than the block's input has, and was folded by the wrong length.
         key_SNTD, value_SNTD = _refold(key_SNTD, heads), _refold(value_SNTD, heads)
+    scale = width**-0.5 if scaling is None else scaling
+    if query_SNQD.is_cpu and key_SNTD.shape[2] <= LONGEST_WRITTEN_OUT and dropout <= HIGHEST:
+        output_SQND: Tensor = _WrittenOut.apply(query_SNQD, key_SNTD, value_SNTD, attention_mask, dropout, scale)
+        return output_SQND, None
     output_SNQD = functional.scaled_dot_product_attention(
-        query_SNQD, key_SNTD, value_SNTD, attn_mask=attention_mask, dropout_p=dropout, scale=scaling
+        query_SNQD, key_SNTD, value_SNTD, attn_mask=attention_mask, dropout_p=dropout, scale=scale
     )
     return output_SNQD.transpose(1, 2).contiguous(), None
 
@@ -61,10 +79,57 @@ def mask(
 ) -> Tensor | None:
     """Return True where attention may look: shape (S, 1, 1, T) for padding alone, None where there is no padding."""
     if mask_function is not bidirectional_mask_function:
-        return sdpa_mask(batch_size, q_length, kv_length, mask_function=mask_function, attention_mask=attention_mask, **others)
+        return sdpa_mask(
+            batch_size, q_length, kv_length, mask_function=mask_function, attention_mask=attention_mask, **others
+        )
     if attention_mask is None or bool(attention_mask.all()):
         return None
     return attention_mask[:, None, None, :].bool()
+
+
+class _WrittenOut(torch.autograd.Function):
+    """Attention as batched matrix products, with its gradient; the products run in the inputs' precision."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, dropout: float, scale: float
+    ) -> Tensor:
+        sequences, heads, queries, width = query.shape
+        keys, dtype = key.shape[2], query.dtype
+        fold = (sequences * heads, -1, width)
+        query, key, value = (query * scale).reshape(fold), key.reshape(fold), value.reshape(fold)
+        scores = torch.bmm(query, key.transpose(1, 2))
+        if keys < FLOAT32_SOFTMAX_BELOW:
+            scores = scores.to(torch.promote_types(dtype, torch.float32))
+        if visible is not None:
+            scores.view(sequences, heads, queries, keys).masked_fill_(~visible, torch.finfo(dtype).min)
+        weights = torch.softmax(scores, -1)
+        kept = weights.to(dtype)
+        drop = keep_mask(weights.shape, dtype, dropout) if dropout else None
+        gain = keep_scale(dropout) if dropout else 1.0
+        if drop is not None:
+            kept = kept * drop if kept is weights else kept.mul_(drop)
+        output = torch.bmm(kept, value * gain if dropout else value)
+        ctx.save_for_backward(query, key, value, weights, drop, kept)
+        ctx.numbers = (sequences, heads, width, scale, gain)
+        return output.view(sequences, heads, queries, width).transpose(1, 2).contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, weights, drop, kept = ctx.saved_tensors
+        sequences, heads, width, scale, gain = ctx.numbers
+        gradient = gradients[0].transpose(1, 2).reshape(sequences * heads, -1, width) * gain
+        to_value = torch.bmm(kept.transpose(1, 2), gradient)
+        to_weights = torch.bmm(gradient, value.transpose(1, 2))
+        if drop is not None:
+            to_weights.mul_(drop)
+        to_scores = torch._softmax_backward_data(to_weights.to(weights.dtype), weights, -1, weights.dtype).to(
+            query.dtype
+        )
+        to_query = torch.bmm(to_scores, key).mul_(scale)
+        to_key = torch.bmm(to_scores.transpose(1, 2), query)
+        unfold = (sequences, heads, -1, width)
+        return to_query.view(unfold), to_key.view(unfold), to_value.view(unfold), None, None, None
 
 
 def _refold(folded: Tensor, heads: int) -> Tensor:
@@ -86,4 +151,5 @@ def switch(network: Any, name: str) -> None:
 
 def is_exact(alone: Tensor, together: Tensor, tolerance: float) -> bool:
     """Return whether two results agree within `tolerance`, relative to the larger of 1 and the largest value."""
-    return bool((alone - together).abs().max() <= tolerance * max(1.0, float(alone.abs().max()))) and bool(torch.isfinite(together).all())
+    difference, largest = (alone - together).abs().max(), alone.abs().max()
+    return bool(torch.isfinite(together).all()) and bool(difference <= tolerance * max(1.0, float(largest)))

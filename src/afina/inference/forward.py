@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from afina.base.messages import say
 from afina.base.types import Batch, Segments, TargetKind
 from afina.data import batching
-from afina.inference import attention
+from afina.inference import attention, dropout
 from afina.inference.graded import GradedLastBlock
 from afina.inference.precision import Precision, autocast, frozen_in
 from afina.models.contract import Model
@@ -32,7 +32,8 @@ EVALUATION_ROWS = 64
 class Forward:
     """A model ready to run: a batch goes in, outputs (B, C) come out.
 
-    Shortcuts are taken only after a self-test showed them exact on this very model; those refused are listed in `notes`.
+    Shortcuts are taken only after a self-test showed them exact on this very model; those refused are listed in
+    `notes`.
 
     Args:
         model: The model, tuning applied.
@@ -48,6 +49,8 @@ class Forward:
         self.graded: GradedLastBlock | None = None
         self.module: nn.Module = model
         """What is called: the model, or what wraps it for several processes."""
+        if device.type == "cpu":
+            dropout.put_in(model)
         self._take_shortcuts()
 
     def __call__(self, batch: Batch) -> Tensor:
@@ -79,7 +82,9 @@ class Forward:
 
         return self._over(segments, task.target_kind, pooled)
 
-    def _over(self, segments: Sequence[Segments], kind: TargetKind, compute: Callable[[Batch], np.ndarray]) -> np.ndarray:
+    def _over(
+        self, segments: Sequence[Segments], kind: TargetKind, compute: Callable[[Batch], np.ndarray]
+    ) -> np.ndarray:
         if not segments:
             return np.zeros((0, len(self.model.spec.labels)))
         training = self.model.training

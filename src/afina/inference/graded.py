@@ -1,8 +1,8 @@
 """The last block computes only the positions that are read.
 
-A classifier with `cls` pooling reads position 0. Its last block needs keys and values of every position, but queries, the
-output projection and the feed-forward part of that one alone. The block is handed only the graded positions, and its key
-and value projections are handed all of them.
+A classifier with `cls` pooling reads position 0. Its last block needs keys and values of every position, but queries,
+the output projection and the feed-forward part of that one alone. The block is handed only the graded positions, and
+its key and value projections are handed all of them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class GradedLastBlock:
         for handle in self._handles:
             handle.remove()
 
-    def _keep_graded(self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    def _keep_graded(
+        self, block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         if self._positions is None:
             return None
         states_STH = args[0] if args else kwargs["hidden_states"]

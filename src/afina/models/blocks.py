@@ -1,8 +1,8 @@
 """Finding a network's blocks by structure: the list of like modules that holds most of its parameters.
 
-No class names are listed, so an encoder that transformers adds tomorrow is understood today. What the first block's output
-depends on stands below the blocks, such as embeddings, and relative positions that every block reads; the rest of the base
-stands above them.
+No class names are listed, so an encoder that transformers adds tomorrow is understood today. What the first block's
+output depends on stands below the blocks, such as embeddings, and relative positions that every block reads; the rest
+of the base stands above them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks
 
     Args:
         network: The transformers model.
-        base_prefix: Attribute under which the network keeps its base (`bert`, `roberta` ...), empty when it is the base.
+        base_prefix: Attribute under which the network keeps its base (`bert` ...), empty when it is the base.
         has_own_head: Whether what is outside the base is a head.
 
     Raises:
-        SourceError: If no list of like blocks is found, or token ids alone cannot run the base; the message names what was
-            seen.
+        SourceError: If no list of like blocks is found, or token ids alone cannot run the base; the message names
+            what was seen.
     """
     base = network.get_submodule(base_prefix) if base_prefix else network
     path, blocks = _largest_list(base)

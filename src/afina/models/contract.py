@@ -53,7 +53,7 @@ class Blocks:
 
     @property
     def units(self) -> dict[str, tuple[str, ...]]:
-        """Return the names by unit, from the bottom: `embeddings`, `block 0` ..., `top`, `head`; empty units left out."""
+        """Return the names by unit, from the bottom: `embeddings`, `block 0` ..., `top`, `head`; none is empty."""
         units = {"embeddings": self.embeddings}
         units.update({f"block {depth}": names for depth, names in enumerate(self.blocks)})
         units.update({"top": self.top, "head": self.head})
@@ -102,8 +102,8 @@ class Ties:
 class Model(nn.Module):
     """A network with known blocks, a pooling and a head.
 
-    With `cls` pooling the network is transformers' own sequence classifier, head included, so what is saved is what plain
-    transformers loads. With `mean` the network is the bare encoder and the head is a `MeanHead`.
+    With `cls` pooling the network is transformers' own sequence classifier, head included, so what is saved is what
+    plain transformers loads. With `mean` the network is the bare encoder and the head is a `MeanHead`.
 
     Args:
         network: The transformers model.

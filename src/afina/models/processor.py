@@ -20,8 +20,7 @@ _NO_LIMIT = 1_000_000
 """Tokenizers without a known limit declare an astronomically large one."""
 
 _SHIFTED = frozenset(
-    "camembert data2vec-text ibert layoutlmv3 lilt longformer luke markuplm mpnet roberta roberta-prelayernorm "
-    "xlm-roberta xlm-roberta-xl xmod".split()
+    ["camembert", "data2vec-text", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"]
 )
 """Models in RoBERTa's line: they number positions from the id after the padding's, and have as many fewer."""
 
@@ -64,8 +63,8 @@ class Processor:
         Args:
             texts: One tuple per row, of one text or a pair.
             max_tokens: The longest sequence to make.
-            long_text: What to do with a longer one: `truncate` cuts its end (the longer half of a pair first), `windows`
-                cuts it into windows that overlap by a quarter.
+            long_text: What to do with a longer one: `truncate` cuts its end (the longer half of a pair first),
+                `windows` cuts it into windows that overlap by a quarter.
         """
         pairs = len(texts[0]) == 2 if texts else False
         halves = ([text[0] for text in texts], [text[1] for text in texts] if pairs else None)

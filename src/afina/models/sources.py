@@ -24,16 +24,26 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 """Names under which transformers keeps weights that hold no code."""
 
+_DATA_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "1_Pooling/*")
+
 
 class BaseRequest(Protocol):
     """The part of a recipe that names a base."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """`builtin:minilm`, a folder, an earlier run, or a Hub id."""
+        ...
+
     @property
-    def revision(self) -> str | None: ...
+    def revision(self) -> str | None:
+        """Branch, tag or commit on the Hub."""
+        ...
+
     @property
-    def trust_remote_code(self) -> bool: ...
+    def trust_remote_code(self) -> bool:
+        """Whether code from the model's repository may run."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,8 @@ def locate(base: BaseRequest) -> Source:
     """Return the base that a recipe names.
 
     Raises:
-        SourceError: If it cannot be found or fetched, has no safetensors weights, or asks to run code that was not allowed.
+        SourceError: If it cannot be found or fetched, has no safetensors weights, or asks to run code that was
+            not allowed.
     """
     folder, facts = _folder(base)
     config = _config(folder, base.name)
@@ -141,16 +152,14 @@ def _from_hub(base: BaseRequest) -> Path:
         raise SourceError(
             "E-MODEL-002",
             say("There is no base at {name}.", name=base.name),
-            expected=say(
-                "builtin:minilm, a folder with config.json, an earlier run, or a Hub id such as google-bert/bert-base-uncased"
-            ),
+            expected=_known_names(),
         )
     try:
         return Path(
             hub.snapshot_download(
                 base.name,
                 revision=base.revision,
-                allow_patterns=["*.json", "*.txt", "*.model", "*.safetensors", "1_Pooling/*", "*.py"],
+                allow_patterns=[*_DATA_FILES, *(["*.py"] if base.trust_remote_code else [])],
                 local_files_only=environment.is_offline(),
             )
         )
@@ -162,11 +171,15 @@ def _from_hub(base: BaseRequest) -> Path:
                 name=base.name,
                 reason=str(error).split("\n")[0],
             ),
-            expected=say(
-                "builtin:minilm, a folder with config.json, an earlier run, or a Hub id such as google-bert/bert-base-uncased"
-            ),
+            expected=_known_names(),
             mend=say("Check the name and the connection, or give a folder."),
         ) from error
+
+
+def _known_names() -> str:
+    return say(
+        "builtin:minilm, a folder with config.json, an earlier run, or a Hub id such as google-bert/bert-base-cased"
+    )
 
 
 def _hub_errors(hub: Any) -> tuple[type[Exception], ...]:

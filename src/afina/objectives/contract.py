@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Forward(Protocol):
     """A model as an objective sees it: a batch goes in, the head's outputs (B, C) come out."""
 
-    def __call__(self, batch: Batch) -> Tensor: ...
+    def __call__(self, batch: Batch) -> Tensor:
+        """Return the head's outputs, shape (B, C)."""
+        ...
 
 
 class Objective(Protocol):

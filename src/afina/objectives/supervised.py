@@ -29,8 +29,9 @@ class Config(Section):
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     """Share of each target's mass spread evenly over all classes, in [0, 1). For single labels."""
     class_weights: Literal["none", "balanced"] | tuple[Annotated[float, Field(gt=0.0)], ...] = "none"
-    """Weight of each class in the loss: `none`, `balanced` (rows / (classes * rows of the class)), or one positive number per
-    class, in the order of the labels. The count stays the number of rows, so weights change the scale of the loss."""
+    """Weight of each class in the loss: `none`, `balanced` (rows / (classes * rows of the class)), or one positive
+    number per class, in the order of the labels. The count stays the number of rows, so weights change the scale of
+    the loss."""
     focal_gamma: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     """Focal loss: how strongly rows that are already right are played down; 0 is plain cross-entropy, 2 is usual."""
 

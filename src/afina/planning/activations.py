@@ -1,10 +1,10 @@
 """Bytes that a forward pass keeps for its backward pass: by formula before anything ran, by a count afterwards.
 
-Per block and token, in elements: what each matrix puts out, once more the widest of it (the non-linearity keeps both its
-sides), and five times the width (two norms and two dropouts keep their inputs or masks, the residual stream its sum).
-Per pair of positions and head, three elements where dropout acts on attention weights: the weights, the mask, the
-product; fused attention keeps none. With float16 this is Korthikanti et al. 2022 (arXiv:2205.05198, eq. 1), whose masks take one byte;
-torch's on the CPU take an element.
+Per block and token, in elements: what each matrix puts out, once more the widest of it (the non-linearity keeps both
+its sides), and five times the width (two norms and two dropouts keep their inputs or masks, the residual stream its
+sum). Per pair of positions and head, three elements where dropout acts on attention weights: the weights, the mask,
+the product; fused attention keeps none. It is Korthikanti et al. 2022 (arXiv:2205.05198, eq. 1), but for the masks:
+there they take a byte, in torch on the CPU an element.
 
 Shapes: S sequences, T tokens of the longest.
 """

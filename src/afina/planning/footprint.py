@@ -1,15 +1,14 @@
 """Memory at its peak: what each moment of a run needs, summed from its parts.
 
-A training step holds weights, gradients, the optimiser's state and the activations of one micro-batch. A checkpoint copies the weights
-that move. Judging runs larger batches without keeping anything, and at the end beside a second copy of the base. The peak
-is the largest of these moments.
+A training step holds weights, gradients, the optimiser's state and the activations of one micro-batch. A checkpoint
+copies the weights that move. Judging runs larger batches without keeping anything, and at the end beside a second copy
+of the base. The peak is the largest of these moments.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -23,6 +22,9 @@ FRAGMENTED = 1.35
 
 GROWTH_BYTES = 150_000_000
 """Memory that libraries take the first time they are used, at most."""
+
+CLOSING_BYTES = 150_000_000
+"""Memory of the libraries that compare base and tuned model, at most."""
 
 STEP_COPIES = 3
 """Copies of the largest parameter that an optimiser without a fused step may make for a moment."""
@@ -44,6 +46,10 @@ class Room:
     def limit_bytes(self) -> int:
         """What the process may hold in all."""
         return self.used_bytes + self.free_bytes
+
+    def shared(self, num_processes: int) -> Room:
+        """Return the part of it that one of several alike processes may have."""
+        return Room(self.used_bytes, self.free_bytes // num_processes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,9 @@ def moments(parts: Parts) -> dict[str, Span]:
         "descent": Span(state + gradients, state + gradients + STEP_COPIES * parts.largest),
         "checkpoint": Span(state + parts.moving, state + 2 * parts.moving),
         "judging": Span(state + parts.judging, state + FRAGMENTED * parts.judging),
-        "comparing": Span(parts.weights + parts.judging, state + parts.weights + FRAGMENTED * parts.judging),
+        "comparing": Span(
+            parts.weights + parts.judging, state + parts.weights + FRAGMENTED * parts.judging + CLOSING_BYTES
+        ),
     }
 
 
@@ -125,7 +133,6 @@ def room(model: nn.Module, device: torch.device, facts: DeviceFacts) -> Room:
     return Room(used, max(0, facts.memory_available_bytes - max(0, used - before)))
 
 
-def as_bytes(parts: Parts) -> Mapping[str, int]:
+def shown(parts: Parts) -> dict[str, int]:
     """Return the parts that a reader wants to see, by name."""
-    shown = ("weights", "gradients", "state", "kept")
-    return {name: round(size) for name, size in asdict(parts).items() if name in shown}
+    return {name: round(getattr(parts, name)) for name in ("weights", "gradients", "state", "kept")}

@@ -1,8 +1,8 @@
 """A few real forward and backward passes of the longest rows, timed and counted, that leave no trace.
 
-Batches of one row, then half, then all of a micro-batch: bytes and seconds are straight lines in the number of sequences of
-one length, so two points give both their constant and their slope. Fewer rows than a micro-batch are taken where all
-would not fit in memory or take too long; the line goes on.
+One row, then a whole micro-batch: bytes and seconds are straight lines in the number of sequences of one length, so
+two points give both their constant and their slope. Fewer rows than a micro-batch are taken where all would not fit in
+memory or take too long; the line goes on.
 
 Shapes: S sequences, T tokens of the longest.
 """
@@ -66,19 +66,19 @@ class Measured:
     """Two samples of the same length.
 
     Attributes:
-        small: About half the rows of the large one; the same pass once more when that has one row.
-        large: The longest micro-batch, or what of it could be tried.
+        one: The longest row alone.
+        large: The longest micro-batch, or what of it could be tried; the same row once more when that is one row.
     """
 
-    small: Sample
+    one: Sample
     large: Sample
 
     @property
     def activations(self) -> Activations:
         """The bytes that a batch keeps, by its size."""
-        small, large = self.small, self.large
-        more = large.num_sequences - small.num_sequences
-        slope = (large.kept_bytes - small.kept_bytes) / more if more else large.kept_bytes / large.num_sequences
+        one, large = self.one, self.large
+        more = large.num_sequences - one.num_sequences
+        slope = (large.kept_bytes - one.kept_bytes) / more if more else large.kept_bytes / large.num_sequences
         pairs = large.num_sequences * large.num_tokens**2
         return Activations(
             constant=max(0.0, large.kept_bytes - slope * large.num_sequences),
@@ -89,12 +89,11 @@ class Measured:
     @property
     def overhead_s(self) -> float:
         """Seconds that a batch takes beside those that grow with its rows."""
-        small, large = self.small, self.large
-        more = large.num_sequences - small.num_sequences
+        one, large = self.one, self.large
+        more = large.num_sequences - one.num_sequences
         if not more:
             return 0.0
-        slope = (large.seconds - small.seconds) / more
-        return min(max(0.0, large.seconds - slope * large.num_sequences), small.seconds)
+        return max(0.0, one.seconds - (large.seconds - one.seconds) / more * one.num_sequences)
 
     @property
     def forward_share(self) -> float:
@@ -114,15 +113,14 @@ def probe(material: Material, rows: np.ndarray, free_bytes: float) -> Measured |
         What was measured; None when memory ran out even for one row.
     """
     with untouched(material.forward), weights_held_in(material.forward):
+        moving = frozenset(material.report.names)
         for name, parameter in material.forward.model.named_parameters():
-            parameter.requires_grad_(name in frozenset(material.report.names))
+            parameter.requires_grad_(name in moving)
         material.forward.model.train()
         try:
             _pass(material, rows[:1])  # what torch sets up once is not the batch's
             one = _pass(material, rows[:1])
-            count = _affordable(one, len(rows), free_bytes)
-            small = _pass(material, rows[: -(-count // 2)])
-            return Measured(small, _pass(material, rows[:count]))
+            return Measured(one, _pass(material, rows[: _affordable(one, len(rows), free_bytes)]))
         except (MemoryError, RuntimeError) as error:
             if not memory.is_exhausted(error):
                 raise
@@ -162,9 +160,9 @@ def _affordable(one: Sample, num_rows: int, free_bytes: float) -> int:
 
 def _pass(material: Material, rows: np.ndarray) -> Sample:
     forward = material.forward
-    batch = batching.collate(
-        [material.segments[row] for row in rows], forward.model.layout, material.target_kind
-    ).to(forward.device)
+    batch = batching.collate([material.segments[row] for row in rows], forward.model.layout, material.target_kind).to(
+        forward.device
+    )
     counter = _Counter(forward.model, batch)
     started = _now(forward.device)
     with torch.autograd.graph.saved_tensors_hooks(counter.pack, _unpack):
@@ -172,7 +170,7 @@ def _pass(material: Material, rows: np.ndarray) -> Sample:
         penalty = material.retention.penalty(forward.model)
         loss = loss if penalty is None else loss + penalty
     middle = _now(forward.device)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     ended = _now(forward.device)
     for parameter in forward.model.parameters():
         parameter.grad = None
@@ -183,7 +181,7 @@ def _pass(material: Material, rows: np.ndarray) -> Sample:
 
 
 class _Counter:
-    """Counts the memory that autograd keeps, each storage once, without what is there anyway: the model and the batch."""
+    """Counts the memory that autograd keeps, each storage once, beside what is there anyway: the model, the batch."""
 
     def __init__(self, model: nn.Module, batch: Batch) -> None:
         there = [*model.parameters(), *model.buffers(), batch.input_ids, batch.attention_mask]

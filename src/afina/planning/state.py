@@ -1,9 +1,9 @@
 """Bytes that an optimiser remembers, for any optimiser, without making its state.
 
-What optimisers keep for a parameter grows along each of its dimensions: Adam's moments as rows times columns, Adafactor's
-as rows plus columns, a step counter not at all. Such a function is multilinear in the shape, so its values on tiny
-parameters, 2 or 3 long in each dimension, determine it everywhere. The optimiser is stepped once on those, and counted:
-exact for every optimiser of this kind, those of other packages included.
+What optimisers keep for a parameter grows along each of its dimensions: Adam's moments as rows times columns,
+Adafactor's as rows plus columns, a step counter not at all. Such a function is multilinear in the shape, so its values
+on tiny parameters, 2 or 3 long in each dimension, determine it everywhere. The optimiser is stepped once on those, and
+counted: exact for every optimiser of this kind, those of other packages included.
 """
 
 from __future__ import annotations

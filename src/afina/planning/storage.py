@@ -1,7 +1,7 @@
 """Disk that a run takes: its checkpoints and the model that leaves it.
 
-The newest two checkpoints and the best are kept, and what an earlier of them called the best; one more is there while it
-is being written.
+The newest two checkpoints and the best are kept, and what an earlier of them called the best; one more is there while
+it is being written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from afina.planning.span import Span
 
 FEWEST_KEPT, MOST_KEPT = 3, 6
-"""Checkpoints that are there at once in a long run: two and one being written, then also the best, and two earlier bests."""
+"""Checkpoints that are there at once in a long run: two and one being written; also the best, and two earlier bests."""
 
 SPARE_BYTES = 2_000_000
 """Random states, counters, headers, the manifest."""
@@ -38,7 +38,7 @@ class Storage:
     def peak(self) -> Span:
         """The most that is there at once."""
         kept = Span(min(FEWEST_KEPT, self.num_saves), min(MOST_KEPT, self.num_saves))
-        finished = max(self.model + REST_BYTES, 0)
+        finished = self.model + REST_BYTES
         return kept.times(self.checkpoint) + Span(finished, finished)
 
 

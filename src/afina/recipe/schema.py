@@ -97,8 +97,8 @@ class Training(Section):
     """How long, how fast and in what portions the model learns."""
 
     epochs: Automatic | Annotated[float, Field(gt=0, le=10_000)] = "auto"
-    """Passes over the training rows, above 0; may be a fraction. auto takes 3, and on small data as many as about 150 steps
-    need, at most 10."""
+    """Passes over the training rows, above 0; may be a fraction. auto takes 3, and on small data as many as about 150
+    steps need, at most 10."""
     max_steps: PositiveInt | None = None
     """Optimiser steps after which training stops even if epochs remain; null for no such limit."""
     learning_rate: Automatic | Annotated[float, Field(gt=0, le=10)] = "auto"

@@ -189,7 +189,7 @@ def _training(facts: Facts) -> str:
     training = facts.recipe.get("training")
     rows = [
         (say("Base"), hub_name(facts) or PurePath(base_name(facts)).name),
-        (say("Tuning"), choice_words(facts.recipe.get("tuning"))),
+        (say("Tuning"), choice_words(facts, "tuning")),
         (say("Parameters that move"), moving_words(facts)),
         (say("Epochs"), _written(at(training, "epochs"))),
         (say("Learning rate"), _written(at(training, "learning_rate"))),

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -26,6 +27,8 @@ from ruamel.yaml.error import YAMLError
 
 from afina.base.messages import say
 from afina.reporting.curves import Curves, read_curves
+
+_VALUE = re.compile(r"(?P<indent> *)(?P<key>\w+):")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,22 @@ class Facts:
         said = at(error, "what") if isinstance(error, Mapping) else error
         noted = [text for level, _, text in self.curves.notes if level == "error"]
         return str(said or (noted[-1] if noted else ""))
+
+    @property
+    def defaults(self) -> frozenset[str]:
+        """Dotted paths of the recipe's values that nobody gave and nothing inferred, by the comments beside them."""
+        found, parents = set(), [(-1, "")]
+        for text in self.recipe_text.splitlines():
+            match = _VALUE.match(text)
+            if match is None:
+                continue
+            indent = len(match["indent"])
+            parents = [parent for parent in parents if parent[0] < indent]
+            path = f"{parents[-1][1]}{match['key']}"
+            parents.append((indent, f"{path}."))
+            if text.endswith("# default"):
+                found.add(path)
+        return frozenset(found)
 
     @property
     def name(self) -> str:
@@ -103,6 +122,11 @@ def listed(values: Any) -> list[Any]:
     if values is None or values == "":
         return []
     return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def without_folder(place: Any) -> str:
+    """Return `file:line`, or a file, without the folders before it, which say more of a machine than of the data."""
+    return PurePath(str(place)).name
 
 
 def finite(value: Any) -> float | None:

@@ -12,7 +12,7 @@ from afina.base.durable import write_text
 from afina.base.messages import say
 from afina.reporting import wording
 from afina.reporting.curves import thin
-from afina.reporting.facts import Facts, at, read_facts
+from afina.reporting.facts import Facts, at, read_facts, without_folder
 from afina.reporting.first_screen import first_screen, headline
 from afina.reporting.limits import limits
 from afina.reporting.page import bullets, details, esc, page, section, table
@@ -124,12 +124,16 @@ def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 def _numbers(facts: Facts) -> dict[str, Any]:
     """Return every number on the page; the texts of rows stay out, and what grows without bound is thinned."""
-    curves = facts.curves
+    curves, classes = facts.curves, facts.data.get("classes") or {}
     return {
         "run": facts.name,
         "afina": __version__,
         "evaluation": _bounded(facts.evaluation),
-        "data": {key: facts.data.get(key) for key in ("counts", "splits", "classes", "fingerprint", "tokens")},
+        "data": {
+            **{key: facts.data.get(key) for key in ("counts", "splits", "tokens")},
+            "classes": classes if len(classes) <= _MOST_CLASSES_EMBEDDED else None,
+            "fingerprint": {without_folder(name): sha for name, sha in (facts.data.get("fingerprint") or {}).items()},
+        },
         "curves": {
             "train_loss": thin(curves.train_loss),
             "learning_rate": thin(curves.learning_rate),
@@ -149,7 +153,8 @@ def _bounded(evaluation: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     kept = dict(evaluation)
     kept["top_losses"] = [
-        {key: value for key, value in row.items() if key != "text"} for row in evaluation.get("top_losses") or []
+        {key: value for key, value in row.items() if key not in ("text", "where")}
+        for row in evaluation.get("top_losses") or []
     ]
     if len(evaluation.get("labels") or []) > _MOST_CLASSES_EMBEDDED:
         scores = {

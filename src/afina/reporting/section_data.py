@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from afina.base.messages import say
 from afina.reporting import wording
-from afina.reporting.facts import Facts, at, finite, listed
+from afina.reporting.facts import Facts, at, finite, listed, without_folder
 from afina.reporting.page import Cell, details, esc, pairs, section, table
 
 _MOST_FINDINGS = 60
@@ -81,7 +80,7 @@ def _findings(data: Mapping[str, Any]) -> str:
 def _finding(finding: Mapping[str, Any]) -> str:
     level = str(finding.get("level") or "info")
     css = {"error": " error", "warn": " warn", "warning": " warn"}.get(level, "")
-    places = [str(place) for place in listed(finding.get("where"))]
+    places = [without_folder(place) for place in listed(finding.get("where"))]
     shown = ", ".join(places[:_MOST_PLACES]) + (" …" if len(places) > _MOST_PLACES else "")
     small = "".join(f"<small>{esc(text)}</small>" for text in (shown, str(finding.get("mend") or "")) if text)
     code = f" <code>{esc(str(finding['code']))}</code>" if finding.get("code") else ""
@@ -114,7 +113,6 @@ def _hashes(data: Mapping[str, Any]) -> str:
     if not isinstance(fingerprint, Mapping) or not fingerprint:
         return ""
     rows = [
-        (PurePath(str(name)).name, Cell(f"<code>{esc(str(sha))}</code>"))
-        for name, sha in list(fingerprint.items())[:50]
+        (without_folder(name), Cell(f"<code>{esc(str(sha))}</code>")) for name, sha in list(fingerprint.items())[:50]
     ]
     return details(say("SHA-256 of the files"), table((say("File"), "SHA-256"), rows, numeric_from=9))

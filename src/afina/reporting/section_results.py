@@ -7,7 +7,7 @@ from typing import Any
 
 from afina.base.messages import say
 from afina.reporting import measures, wording
-from afina.reporting.facts import Facts, at, finite, listed
+from afina.reporting.facts import Facts, at, finite, listed, without_folder
 from afina.reporting.first_screen import per_class_table
 from afina.reporting.page import Cell, card, details, esc, section, table
 from afina.reporting.picture_calibration import reliability_picture
@@ -19,6 +19,7 @@ _BESIDE = 12
 _MOST_CLASSES = 24
 _MOST_FOLDED = 400
 _MOST_ROWS = 20
+_OPEN_ROWS = 8
 _MOST_CHARACTERS = 8000
 
 
@@ -44,8 +45,9 @@ def rows_section(facts: Facts) -> str:
     if not rows:
         return ""
     lead = say("The test rows with the highest loss. A wrong label in the data shows here first.")
-    items = "".join(_row(row) for row in rows)
-    return section("rows", say("Worst rows"), lead, f'<ul class="rows">{items}</ul>')
+    parts = ["".join(_row(row) for row in part) for part in (rows[:_OPEN_ROWS], rows[_OPEN_ROWS:])]
+    first, more = (f'<ul class="rows">{items}</ul>' if items else "" for items in parts)
+    return section("rows", say("Worst rows"), lead, first, details(say("More of them"), more))
 
 
 def forgetting_section(facts: Facts) -> str:
@@ -61,7 +63,7 @@ def forgetting_section(facts: Facts) -> str:
         metric = str(row.get("metric"))
         rows.append(
             (
-                str(row.get("name")),
+                without_folder(row.get("name")),
                 measures.title(metric),
                 measures.value(metric, row.get("base")),
                 Cell(esc(measures.value(metric, row.get("tuned"))), strong=True),
@@ -186,7 +188,7 @@ def _row(row: Mapping[str, Any]) -> str:
         certain,
         esc(say("loss {loss}", loss=wording.number(finite(row.get("loss")), 2))),
     ]
-    where = f"<small>{esc(str(row.get('where')))}</small>" if row.get("where") else ""
+    where = f"<small>{esc(without_folder(row['where']))}</small>" if row.get("where") else ""
     quote = f"<blockquote>{shown}</blockquote>" if shown else ""
     return f'<li>{quote}<div class="said">{" · ".join(fact for fact in facts if fact)}</div>{where}</li>'
 

@@ -23,20 +23,20 @@ def trained_section(facts: Facts) -> str:
     recipe, training = facts.recipe, facts.recipe.get("training")
     rows: list[tuple[str, str | Cell]] = [
         (say("Base"), base_name(facts)),
-        (say("Task"), choice_words(recipe.get("task"))),
+        (say("Task"), choice_words(facts, "task")),
         (say("Problem"), _problem(facts)),
-        (say("Tuning"), choice_words(recipe.get("tuning"))),
+        (say("Tuning"), choice_words(facts, "tuning")),
         (say("Parameters that move"), moving_words(facts)),
-        (say("Objective"), choice_words(recipe.get("objective"))),
-        (say("Retention"), choice_words(recipe.get("retention"))),
+        (say("Objective"), choice_words(facts, "objective")),
+        (say("Retention"), choice_words(facts, "retention")),
         (say("Epochs"), wording.number(_or_integer(at(training, "epochs")), 2) if at(training, "epochs") else ""),
         (
             say("Rows per step"),
             wording.number(at(training, "global_batch_size")) if at(training, "global_batch_size") else "",
         ),
         (say("Learning rate"), _rate(training)),
-        (say("Optimiser"), choice_words(at(training, "optimizer"))),
-        (say("Schedule"), choice_words(at(training, "schedule"))),
+        (say("Optimiser"), choice_words(facts, "training.optimizer")),
+        (say("Schedule"), choice_words(facts, "training.schedule")),
         (say("Precision"), str(at(training, "precision") or "")),
         (say("Seed"), str(recipe.get("seed", "")) if recipe.get("seed") is not None else ""),
     ]
@@ -179,15 +179,18 @@ def _notes(facts: Facts) -> str:
     return f'<ul class="findings">{items}</ul>' if items else ""
 
 
-def choice_words(choice: Any) -> str:
-    """Return a technique with its options in brackets: `full (layer_decay 0.9)`."""
-    name = kind(choice)
+def choice_words(facts: Facts, path: str) -> str:
+    """Return the technique at a path of the recipe with its options, defaults left out: `full (layer_decay 0.9)`."""
+    choice = at(facts.recipe, *path.split("."))
     if not isinstance(choice, Mapping):
-        return name
+        return kind(choice)
+    quiet = facts.defaults
     options = [
-        f"{key} {_plain(value)}" for key, value in choice.items() if key != "kind" and value not in (None, [], {})
+        f"{key} {_plain(value)}"
+        for key, value in choice.items()
+        if key != "kind" and value not in (None, [], {}) and f"{path}.{key}" not in quiet
     ]
-    return f"{name} ({', '.join(options)})" if options else name
+    return f"{kind(choice)} ({', '.join(options)})" if options else kind(choice)
 
 
 def _plain(value: Any) -> str:

@@ -16,7 +16,9 @@ Weights = Mapping[str, "Tensor"]
 class Learner(Protocol):
     """The part of a model that a retention reads."""
 
-    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]: ...
+    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Yield its parameters by name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

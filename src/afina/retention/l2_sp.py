@@ -23,7 +23,8 @@ class Config(Section):
     kind: Literal["l2-sp"] = "l2-sp"
     """The technique's name."""
     alpha: Annotated[float, Field(ge=0.0)] = 0.1
-    """Strength of the pull on the base's weights; the paper searches 0.001 to 1. Set the optimiser's weight decay to 0 with it."""
+    """Strength of the pull on the base's weights; the paper searches 0.001 to 1. Set the optimiser's weight decay to
+    0 with it."""
     beta: Annotated[float, Field(ge=0.0)] = 0.01
     """Strength of the pull to zero on freshly drawn weights."""
 

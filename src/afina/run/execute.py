@@ -1,14 +1,13 @@
 """A run, as a sentence: recipe in, verdict out.
 
-    prepared   = prepare(recipe)        rows, splits, base, task, model, what moves
-    progress   = fit                    steps, checkpoints, the best weights
-    evaluation = judge                  against the base, on the same held-out rows
-    folder     = ship                   what leaves the run, read back by a fresh process
+prepared   = prepare(recipe)        rows, splits, base, task, model, what moves
+progress   = fit                    steps, checkpoints, the best weights
+evaluation = judge                  against the base, on the same held-out rows
+folder     = ship                   what leaves the run, read back by a fresh process
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ from typing import Any
 from afina.base import registry, seeds
 from afina.base.errors import AfinaError
 from afina.base.events import Events
-from afina.base.lease import Lease
 from afina.base.messages import language, say
 from afina.data import batching
 from afina.engine import checkpoint
@@ -32,8 +30,9 @@ from afina.models.contract import Model
 from afina.recipe.resolved import Resolved
 from afina.reporting.html import write_report
 from afina.run import judging, machine, record, settling, shipping
-from afina.run.folder import RunFolder
+from afina.run.folder import RunFolder, environment_of
 from afina.run.gather import Gathered, gather
+from afina.run.listener import Listener, Silent
 from afina.tuning.contract import TuningReport
 
 
@@ -62,20 +61,29 @@ class Prepared:
     processes: Any
 
 
-def prepare(resolved: Resolved, num_processes: int | None = None, threads: int | None = None) -> Prepared:
+def prepare(
+    resolved: Resolved,
+    num_processes: int | None = None,
+    threads: int | None = None,
+    listener: Listener | None = None,
+) -> Prepared:
     """Gather, load and tune; settle every value that was left open.
 
     Args:
         resolved: The recipe.
         num_processes: Processes asked for, or None for what a launcher started.
         threads: Threads that a resumed run began with.
+        listener: Who is told how far it is.
 
     Raises:
         AfinaError: Whatever cannot be read, found, trusted or matched.
     """
+    listener = listener or Silent()
     processes = machine.processes(num_processes)
-    machine.set_threads(processes.num_processes, threads)
+    machine.set_threads(threads)
+    listener.stage(say("reading the rows"))
     gathered = gather(resolved)
+    listener.stage(say("loading the base"))
     recipe = gathered.recipe
     model = loading.load(
         gathered.source, gathered.task.head, gathered.processor, seed=recipe.seed, dropout=recipe.base.dropout
@@ -90,47 +98,59 @@ def prepare(resolved: Resolved, num_processes: int | None = None, threads: int |
     )
 
 
-def train(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback] = ()) -> Evaluation | None:
+def train(
+    prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback] = (), listener: Listener | None = None
+) -> Evaluation | None:
     """Carry a run from where it stands to its end, and leave its folder complete.
+
+    The main process writes to the folder, which it must hold (`Lease`).
 
     Args:
         prepared: The run.
         folder: Its folder; a checkpoint in it is gone on from.
         callbacks: Behaviours beside those of the recipe.
+        listener: Who is told how far it is.
 
     Returns:
         The evaluation; None in processes other than the main one.
 
     Raises:
-        RunError: If another process writes to the folder, or the run is not the one that began in it.
+        RunError: If the run's data are no longer those it began with.
         QualityError: If training diverged or what it made failed its self-check.
     """
+    listener = listener or Silent()
     if not prepared.processes.is_main_process:
-        _fit(prepared, folder, callbacks)
+        _fit(prepared, folder, callbacks, Silent())
         return None
-    with Lease(folder.path), _status(folder), Events(folder.events) as events:
-        checkpoint.clean(folder.path)
-        _begin(prepared, folder)
+    checkpoint.clean(folder.path)
+    _begin(prepared, folder)
+    with _status(folder), Events(folder.events) as events:
+        listener.began(prepared)
+        earlier_s = record.seconds_trained(folder.events)
         started = time.monotonic()
-        loop = _fit(prepared, folder, [*callbacks, Recording(events)])
-        spent_s = time.monotonic() - started
+        loop = _fit(prepared, folder, [*callbacks, Recording(events)], listener)
+        spent_s = earlier_s + time.monotonic() - started
+        listener.stage(say("comparing with the base"))
         prepared = replace(prepared, gathered=_settle_outputs(prepared))
         base = judging.base_forward(prepared.gathered, prepared.forward)
         for dead in shipping.check_learning(prepared.model, prepared.report, loop.gradient_seen):
             events.write("note", step=loop.progress.step, level="warn", code="no-gradient", message=str(dead))
+            listener.remark(str(dead))
         shipping.check_frozen(prepared.model, base.model, prepared.report)
         evaluation = judging.evaluate(prepared.gathered, prepared.forward, base, prepared.report, spent_s)
+        listener.stage(say("saving the model, and reading it back in a fresh process"))
         evaluation = shipping.ship(prepared.gathered, prepared.forward, folder, evaluation)
         events.write("note", level="info", code="finished", message=evaluation.verdict.sentence)
+        listener.stage(say("writing the report"))
+        write_report(folder.path, language())
         folder.say_status("finished", step=loop.progress.step, best_step=loop.progress.best_step)
-    write_report(folder.path, language())
     return evaluation
 
 
 @contextmanager
 def _status(folder: RunFolder) -> Iterator[None]:
     """Say in the folder how the run ends when it does not end well; its report then tells why."""
-    folder.say_status("running")
+    folder.say_status("running", error=None)
     try:
         yield
     except KeyboardInterrupt:
@@ -143,15 +163,14 @@ def _status(folder: RunFolder) -> Iterator[None]:
 
 
 def _begin(prepared: Prepared, folder: RunFolder) -> None:
-    if folder.environment.is_file():
-        environment = json.loads(folder.environment.read_text("utf-8"))
-        record.check_same(folder, prepared.resolved, environment)
+    environment = environment_of(folder)
+    if record.has_begun(environment):
         record.check_data(prepared.gathered, environment)
         return
     record.write(folder, prepared.gathered, prepared.resolved, prepared.report, prepared.processes.num_processes)
 
 
-def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback]) -> Loop:
+def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback], listener: Listener) -> Loop:
     gathered, recipe = prepared.gathered, prepared.resolved.recipe
     retention = registry.build("retention", recipe.retention)
     retention.prepare(prepared.model, frozenset(prepared.model.blocks.head))
@@ -174,7 +193,7 @@ def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback]) -
     own = [registry.build("engine.callbacks", options) for options in recipe.training.callbacks]
     seeds.seed_everything(recipe.seed + prepared.processes.process_index)
     loop = Loop(material, prepared.settings, [*own, *callbacks], prepared.processes, folder.path)
-    _go_on(loop, folder, prepared.forward)
+    _go_on(loop, folder, listener)
     with weights_held_in(prepared.forward):
         loop.fit()
     prepared.forward.module = prepared.model
@@ -183,12 +202,15 @@ def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback]) -
     return loop
 
 
-def _go_on(loop: Loop, folder: RunFolder, forward: Forward) -> None:
+def _go_on(loop: Loop, folder: RunFolder, listener: Listener) -> None:
     found, problems = checkpoint.newest(folder.path, COMPONENTS)
     for problem in problems:
-        forward.notes.append(say("A checkpoint was passed over. {problem}", problem=str(problem)))
+        listener.remark(say("A checkpoint was passed over. {problem}", problem=str(problem)))
     if found is not None:
         loop.restore(found.read())
+        listener.remark(
+            say("Going on from step {step} of {num_steps}.", step=found.step, num_steps=loop.progress.num_steps)
+        )
 
 
 def _judge(prepared: Prepared) -> Callable[[], Judgement] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -140,18 +140,32 @@ class RunFolder:
             return None
 
 
+def environment_of(run: RunFolder) -> dict[str, Any]:
+    """Return the run's surroundings as plain values, empty before it wrote them down."""
+    return _json(run.environment)
+
+
+def data_of(run: RunFolder) -> dict[str, Any]:
+    """Return what the run says of its data as plain values, empty before it has read them."""
+    return _json(run.data)
+
+
 def evaluation_of(run: RunFolder) -> dict[str, Any]:
     """Return the run's evaluation as plain values, empty before it was evaluated."""
     return _json(run.evaluation)
 
 
-def create(name: str, root: Path = ROOT, *, output: Path | None = None) -> RunFolder:
+def create(
+    name: str, root: Path = ROOT, *, output: Path | None = None, files: Mapping[str, str] | None = None
+) -> RunFolder:
     """Make the folder of a new run.
 
     Args:
         name: What to call it; what a file name should not hold becomes a hyphen.
         root: The folder of runs, in which `<YYYYmmdd-HHMMSS>-<name>` is made.
         output: The folder itself, when the user names one; it must not exist, or be empty.
+        files: Texts by file name that it holds from the first, in the order in which they are written; until the last
+            of them is there, a folder left by a kill is not a run, and its name is free.
 
     Raises:
         RunError: If `output` holds a run or other files.
@@ -159,6 +173,8 @@ def create(name: str, root: Path = ROOT, *, output: Path | None = None) -> RunFo
     """
     now = datetime.now().astimezone()
     run = RunFolder(_unique(root, f"{now:%Y%m%d-%H%M%S}-{_plain(name)}") if output is None else _chosen(output))
+    for file, text in (files or {}).items():
+        durable.write_text(run.path / file, text)
     run.say_status("new", created=now.isoformat())
     return run
 
@@ -260,7 +276,7 @@ def _chosen(output: Path) -> Path:
                 where=str(output),
                 mend=say("Go on with it: afina resume {path}, or choose another output folder.", path=output),
             ) from error
-        if not output.is_dir() or any(not entry.name.startswith(".") for entry in output.iterdir()):
+        if not output.is_dir() or any(not _is_ours(entry) for entry in output.iterdir()):
             raise RunError(
                 "E-FOLDER-002",
                 say("{path} exists and is not a run.", path=output),
@@ -269,6 +285,11 @@ def _chosen(output: Path) -> Path:
                 mend=say("Choose another output folder, for example output=runs/other."),
             ) from error
         return output
+
+
+def _is_ours(entry: Path) -> bool:
+    # The environment is the first file that a run writes: alone it is what a run killed at birth left.
+    return entry.name.startswith(".") or entry.name == "environment.json"
 
 
 def _unique(root: Path, name: str) -> Path:

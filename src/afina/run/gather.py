@@ -90,7 +90,9 @@ def gather(resolved: Resolved) -> Gathered:
 
 def read_labelled(path: str, recipe: Recipe, text: tuple[str, ...] | None, label: str | None) -> Dataset:
     """Read a labelled file from elsewhere, such as one that must not be forgotten."""
-    section = recipe.data.model_copy(update={"train": path, "text": text, "label": (label,) if label else None, "group": None, "format": "auto"})
+    section = recipe.data.model_copy(
+        update={"train": path, "text": text, "label": (label,) if label else None, "group": None, "format": "auto"}
+    )
     return data_source.read(section, Path())
 
 

@@ -1,8 +1,8 @@
 """Ctrl-C and its kin: the step is finished and saved, and only then the run ends.
 
-The first SIGINT or SIGTERM is a request. While the loop runs it waits for the end of the step, where all processes agree
-on it and a checkpoint is written; elsewhere nothing is lost by ending at once. A second signal of the same kind ends
-the process on the spot, which is safe as well: what is on the disk is whole.
+The first SIGINT or SIGTERM is a request. While the loop runs it waits for the end of the step, where all processes
+agree on it and a checkpoint is written; elsewhere nothing is lost by ending at once. A second signal of the same kind
+ends the process on the spot, which is safe as well: what is on the disk is whole.
 """
 
 from __future__ import annotations

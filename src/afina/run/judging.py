@@ -72,7 +72,13 @@ def evaluate(gathered: Gathered, forward: Forward, base: Forward, report: Tuning
     some = slice(0, MOST_GAP_ROWS)
     gap = compare.Graded(forward.predict(task, gathered.segments["train"][some]), train_references[some])
     evaluation = compare.compare(
-        problem, labels if problem != "regression" else (), test, predictions, sampling=sampling, train=gap, rows=_examples(task, splits.test)
+        problem,
+        labels if problem != "regression" else (),
+        test,
+        predictions,
+        sampling=sampling,
+        train=gap,
+        rows=_examples(task, splits.test),
     )
     lost = tuple(
         forgetting.measure(_retained(gathered, base, forward, place), sampling=sampling)
@@ -92,9 +98,7 @@ def evaluate(gathered: Gathered, forward: Forward, base: Forward, report: Tuning
 def _probe(gathered: Gathered, base: Forward) -> probe.Probe:
     task, splits = gathered.task, gathered.splits
     some = slice(0, MOST_PROBE_ROWS)
-    train = probe.Labelled(
-        base.features(task, gathered.segments["train"][some]), task.references(splits.train[some])
-    )
+    train = probe.Labelled(base.features(task, gathered.segments["train"][some]), task.references(splits.train[some]))
     validation = None
     if splits.validation:
         validation = probe.Labelled(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from afina.base import about, device, environment
+from afina.base import about, allocator, device, environment
 from afina.base.errors import UsageError
 from afina.base.messages import language, say
 from afina.base.optional import need
@@ -32,25 +32,30 @@ def processes(num_processes: int | None = None) -> Any:
     if num_processes is not None and started != num_processes:
         raise UsageError(
             "E-USAGE-010",
-            say("{asked} processes were asked for, but the launcher started {started}.", asked=num_processes, started=started),
+            say(
+                "{asked} processes were asked for, but the launcher started {started}.",
+                asked=num_processes,
+                started=started,
+            ),
             where="--processes",
             mend="torchrun --nproc-per-node N -m afina train recipe.yaml",
         )
     return accelerate.Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
 
 
-def set_threads(num_processes: int, wanted: int | None = None) -> int:
-    """Give torch its threads, and return how many.
+def set_threads(wanted: int | None = None) -> int:
+    """Give torch its share of the machine's threads, and return how many.
 
-    Sums over several threads are taken in an order that depends on their number, so a run goes on with the number it began
-    with.
+    Sums over several threads are taken in an order that depends on their number, so a run goes on with the number it
+    began with.
 
     Args:
-        num_processes: Processes that share the machine.
         wanted: Number a resumed run began with, or None.
     """
-    threads = wanted or environment.thread_request() or max(1, device.num_cores() // num_processes)
+    share = max(1, device.num_free_cores() // environment.local_world_size())
+    threads = wanted or environment.thread_request() or share
     torch.set_num_threads(threads)
+    allocator.keep_freed_memory()
     return threads
 
 

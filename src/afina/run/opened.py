@@ -39,7 +39,11 @@ class Prediction:
     def as_dict(self) -> dict[str, Any]:
         """Return the prediction as `--json` prints it."""
         document: dict[str, Any] = {"answer": self.answer}
-        return {**document, "value": self.value} if self.value is not None else {**document, "probabilities": dict(self.probabilities)}
+        return (
+            {**document, "value": self.value}
+            if self.value is not None
+            else {**document, "probabilities": dict(self.probabilities)}
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,17 @@ class Run:
     def model(self) -> Any:
         """The tuned transformers model."""
         return self._reloaded.forward.model.network
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that the model reads, in order; two make a pair."""
+        return self._reloaded.task.columns.text
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that have a probability, in order; none for a value."""
+        head = self._reloaded.task.head
+        return () if head.problem == "regression" else head.labels
 
     def predict(self, rows: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Prediction]:
         """Return what the model says of texts, or of records with the columns that it was trained on.

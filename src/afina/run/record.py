@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from afina.base import durable
+from afina.base import durable, events
 from afina.base.errors import RunError
 from afina.base.messages import say
 from afina.data import facts as data_facts
@@ -21,6 +22,22 @@ from afina.run.folder import RunFolder
 from afina.run.gather import Gathered
 from afina.run.settling import lengths
 from afina.tuning.contract import TuningReport
+
+
+def first_words(resolved: Resolved, world_size: int) -> dict[str, str]:
+    """Return what a run writes before it reads anything, by file name and in order: enough to begin it again.
+
+    Args:
+        resolved: The recipe, with values still open.
+        world_size: Processes that train together.
+    """
+    surroundings = {**machine.describe(world_size), "seed": resolved.recipe.seed}
+    return {"environment.json": durable.json_line(surroundings) + "\n", "recipe.yaml": resolved.dump()}
+
+
+def has_begun(environment: dict[str, Any]) -> bool:
+    """Return whether a run had settled and written down everything that its steps depend on."""
+    return "recipe" in environment
 
 
 def write(folder: RunFolder, gathered: Gathered, resolved: Resolved, report: TuningReport, world_size: int) -> None:
@@ -47,12 +64,28 @@ def write(folder: RunFolder, gathered: Gathered, resolved: Resolved, report: Tun
     )
 
 
+def seconds_trained(path: Path) -> float:
+    """Return the seconds that a run has trained by its events, over all the times that it was begun."""
+    total, last = 0.0, None
+    for event in events.read(path):
+        now = datetime.fromisoformat(event["time"])
+        if last is not None and event["kind"] in ("step", "evaluation", "checkpoint", "fit_end"):
+            total += max(0.0, (now - last).total_seconds())
+        if event["kind"] in ("fit_start", "step", "evaluation", "checkpoint"):
+            last = now
+        elif event["kind"] == "fit_end":
+            last = None
+    return total
+
+
 def check_same(folder: RunFolder, resolved: Resolved, environment: dict[str, Any]) -> None:
-    """Refuse to go on with a recipe that is not the one the run began with.
+    """Refuse to go on with a recipe that is not the one the run began with; before it began, any will do.
 
     Raises:
         RunError: If a value differs; all such keys are named.
     """
+    if not has_begun(environment):
+        return
     changed = differences(Recipe.model_validate(environment["recipe"]), resolved.recipe)
     if changed:
         raise RunError(

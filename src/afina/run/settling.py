@@ -23,7 +23,8 @@ from afina.tasks import _labels
 from afina.tuning.contract import State, TuningReport
 
 EVALUATIONS_PER_RUN = 20
-"""About this many times validation rows are judged over a run, when the recipe leaves it open; at most once per epoch."""
+"""About this many times validation rows are judged over a run, when the recipe leaves it open; at most once per
+epoch."""
 
 
 FEWEST_EPOCHS, MOST_EPOCHS, WANTED_STEPS = 3, 10, 150
@@ -50,7 +51,11 @@ def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator
     epochs = training.epochs
     if epochs == "auto":
         epochs = float(min(max(FEWEST_EPOCHS, -(-WANTED_STEPS // steps)), MOST_EPOCHS))
-        yield "training.epochs", epochs, say("three, or as many as about {steps} steps need, at most ten", steps=WANTED_STEPS)
+        yield (
+            "training.epochs",
+            epochs,
+            say("three, or as many as about {steps} steps need, at most ten", steps=WANTED_STEPS),
+        )
     if training.learning_rate == "auto":
         yield "training.learning_rate", report.learning_rate, report.learning_rate_reason
     if training.precision == "auto":

@@ -31,8 +31,8 @@ NOISE = 1e-7
 """Share of the model's largest gradient below which a gradient is rounding, not learning."""
 
 INVARIANT = {"key.bias": "softmax", "k_lin.bias": "softmax", "k_proj.bias": "softmax", ".k.bias": "softmax"}
-"""Endings of parameters along which the loss never changes: a constant added to every key moves all scores of a query alike,
-and the softmax takes it away. They have a gradient of zero by mathematics, not by mistake."""
+"""Endings of parameters along which the loss never changes: a constant added to every key moves all scores of a query
+alike, and the softmax takes it away. They have a gradient of zero by mathematics, not by mistake."""
 
 NUM_PROBES = 8
 """Texts on which the reloaded model must agree."""
@@ -51,7 +51,9 @@ def check_learning(model: Model, report: TuningReport, gradient_seen: Mapping[st
     if broken:
         raise QualityError("E-CHECK-001", say("Weights are not finite numbers: {names}.", names=", ".join(broken[:5])))
     floor = NOISE * max(gradient_seen.values(), default=0.0)
-    dead = {name for name in report.names if gradient_seen.get(name, 0.0) <= floor and not name.endswith(tuple(INVARIANT))}
+    dead = {
+        name for name in report.names if gradient_seen.get(name, 0.0) <= floor and not name.endswith(tuple(INVARIANT))
+    }
     moving = set(report.names)
     for unit, names in model.blocks.units.items():
         meant = {name for name in names if name in moving and not name.endswith(tuple(INVARIANT))}
@@ -61,7 +63,9 @@ def check_learning(model: Model, report: TuningReport, gradient_seen: Mapping[st
                 say("Nothing in {unit} ever had a gradient: it was meant to learn and did not.", unit=unit),
                 mend=say("Report this with the recipe: a layer is cut off from the loss."),
             )
-    return [Problem(what=say("{name} never had a gradient above rounding.", name=name), where=name) for name in sorted(dead)]
+    return [
+        Problem(what=say("{name} never had a gradient above rounding.", name=name), where=name) for name in sorted(dead)
+    ]
 
 
 def check_frozen(model: Model, base: Model, report: TuningReport) -> None:
@@ -72,7 +76,11 @@ def check_frozen(model: Model, base: Model, report: TuningReport) -> None:
     """
     came = dict(base.named_parameters())
     free = {*report.names, *model.blocks.head}
-    moved = [name for name, parameter in model.named_parameters() if name not in free and not torch.equal(parameter, came[name])]
+    moved = [
+        name
+        for name, parameter in model.named_parameters()
+        if name not in free and not torch.equal(parameter, came[name])
+    ]
     if moved:
         raise QualityError("E-CHECK-003", say("Frozen weights changed: {names}.", names=", ".join(moved[:5])))
 
@@ -109,11 +117,20 @@ def check_reload(gathered: Gathered, forward: Forward, model_folder: Path) -> No
     command = [sys.executable, "-m", "afina.run.reload", str(model_folder)]
     result = subprocess.run(command, input=json.dumps(values, default=str), capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise QualityError("E-CHECK-004", say("The saved model cannot be loaded: {reason}", reason=result.stderr.strip()[-400:]), where=str(model_folder))
+        raise QualityError(
+            "E-CHECK-004",
+            say("The saved model cannot be loaded: {reason}", reason=result.stderr.strip()[-400:]),
+            where=str(model_folder),
+        )
     difference = float(np.abs(np.asarray(json.loads(result.stdout)) - expected).max())
     if not difference <= SAME * max(1.0, float(np.abs(expected).max())):
         raise QualityError(
-            "E-CHECK-005", say("The saved model does not say what the trained one says: they differ by {difference:.2g}.", difference=difference), where=str(model_folder)
+            "E-CHECK-005",
+            say(
+                "The saved model does not say what the trained one says: they differ by {difference:.2g}.",
+                difference=difference,
+            ),
+            where=str(model_folder),
         )
 
 
@@ -130,7 +147,9 @@ def write_predictions(gathered: Gathered, forward: Forward, path: Path) -> None:
         "prediction": task.decide(predictions),
     }
     names = task.head.labels if task.head.problem != "regression" else ("value",)
-    columns.update({f"p:{name}" if name != "value" else name: predictions[:, place] for place, name in enumerate(names)})
+    columns.update(
+        {f"p:{name}" if name != "value" else name: predictions[:, place] for place, name in enumerate(names)}
+    )
     buffer = io.BytesIO()
     parquet.write_table(arrow.table(columns), buffer)
     durable.write_bytes(path, buffer.getvalue())

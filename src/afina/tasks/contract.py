@@ -51,16 +51,30 @@ class Inferred:
 class Task(Protocol):
     """What the model is for."""
 
-    columns: Columns
-    """Which column plays which role."""
-    head: HeadSpec
-    """The head it asks for."""
-    target_kind: TargetKind
-    """What its targets are."""
-    inferred: tuple[Inferred, ...]
-    """What it had to infer."""
-    limit: Limit
-    """How long a text may be."""
+    @property
+    def columns(self) -> Columns:
+        """Which column plays which role."""
+        ...
+
+    @property
+    def head(self) -> HeadSpec:
+        """The head it asks for."""
+        ...
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """What its targets are."""
+        ...
+
+    @property
+    def inferred(self) -> tuple[Inferred, ...]:
+        """What it had to infer."""
+        ...
+
+    @property
+    def limit(self) -> Limit:
+        """How long a text may be."""
+        ...
 
     def encode(self, rows: Sequence[Row]) -> list[Segments]:
         """Return rows as the model reads them, with targets where they have labels."""

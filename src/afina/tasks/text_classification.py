@@ -31,9 +31,11 @@ class Config(Section):
     kind: Literal["text-classification"] = "text-classification"
     """The technique's name."""
     problem: Literal["auto", "single", "multi", "regression"] = "auto"
-    """`single`: exactly one label a row; `multi`: any number of labels; `regression`: a number. `auto` reads the label column."""
+    """`single`: exactly one label a row; `multi`: any number of labels; `regression`: a number. `auto` reads the
+    label column."""
     pooling: Literal["auto", "cls", "mean"] = "auto"
-    """How a text becomes one vector: its first position or the mean of its positions. `auto` follows the base's own files."""
+    """How a text becomes one vector: its first position or the mean of its positions. `auto` follows the base's own
+    files."""
     labels: tuple[str, ...] | None = None
     """The labels in the order wanted; by default those of the training rows, sorted."""
     separator: str | None = None

@@ -17,25 +17,51 @@ class Depths(Protocol):
     """Parameter names by depth, as the models floor finds them."""
 
     @property
-    def embeddings(self) -> tuple[str, ...]: ...
+    def embeddings(self) -> tuple[str, ...]:
+        """What stands below the first block."""
+        ...
+
     @property
-    def blocks(self) -> tuple[tuple[str, ...], ...]: ...
+    def blocks(self) -> tuple[tuple[str, ...], ...]:
+        """One tuple of names per block, from the bottom."""
+        ...
+
     @property
-    def top(self) -> tuple[str, ...]: ...
+    def top(self) -> tuple[str, ...]:
+        """What the base has above its last block."""
+        ...
+
     @property
-    def head(self) -> tuple[str, ...]: ...
+    def head(self) -> tuple[str, ...]:
+        """What the task added."""
+        ...
+
     @property
-    def units(self) -> dict[str, tuple[str, ...]]: ...
+    def units(self) -> dict[str, tuple[str, ...]]:
+        """The same by the name of the depth, from the bottom."""
+        ...
 
 
 class Tunable(Protocol):
     """The part of a model that a tuning uses."""
 
-    family: str
-    blocks: Depths
+    @property
+    def family(self) -> str:
+        """The kind of network, such as `encoder`."""
+        ...
 
-    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]: ...
-    def named_modules(self) -> Iterable[tuple[str, nn.Module]]: ...
+    @property
+    def blocks(self) -> Depths:
+        """Its parameters by depth."""
+        ...
+
+    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Yield its parameters by name."""
+        ...
+
+    def named_modules(self) -> Iterable[tuple[str, nn.Module]]:
+        """Yield its modules by path."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Full fine-tuning: every weight moves, the lower ones more slowly or not at all if so asked.
 
-Discriminative learning rates are Howard and Ruder 2018 (arXiv:1801.06146, sec. 3.2); head first, then everything, is LP-FT
-(Kumar et al. 2022, arXiv:2202.10054).
+Discriminative learning rates are Howard and Ruder 2018 (arXiv:1801.06146, sec. 3.2); head first, then everything, is
+LP-FT (Kumar et al. 2022, arXiv:2202.10054).
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ class Config(Section):
     kind: Literal["full"] = "full"
     """The technique's name."""
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
-    """Discriminative learning rates: each block learns at this factor of the block above it, in (0, 1]. 1 treats all alike;
-    0.9 to 0.95 is usual for BERT-sized encoders."""
+    """Discriminative learning rates: each block learns at this factor of the block above it, in (0, 1]. 1 treats all
+    alike; 0.9 to 0.95 is usual for BERT-sized encoders."""
     head_first_epochs: Literal["auto"] | Annotated[float, Field(ge=0.0, le=100.0)] = "auto"
-    """Epochs in which the head alone learns, before everything does (LP-FT), so that a fresh head's first large gradients do
-    not reach what the base knows. `auto` takes the first fifth of the run; 0 moves everything from the first step."""
+    """Epochs in which the head alone learns, before everything does (LP-FT), so that a fresh head's first large
+    gradients do not reach what the base knows. `auto` takes the first fifth of the run; 0 moves everything from the
+    first step."""
     freeze_blocks: Annotated[int, Field(ge=0)] = 0
     """Lowest blocks that stay as they are, embeddings included; 0 moves everything."""
 
@@ -65,7 +66,9 @@ def _choose(model: Tunable, config: Config) -> Choice:
     stages: tuple[Stage, ...] = ()
     if config.head_first_epochs:
         head = frozenset(model.blocks.head)
-        epochs, share = (None, HEAD_FIRST_SHARE) if config.head_first_epochs == "auto" else (config.head_first_epochs, None)
+        epochs, share = (
+            (None, HEAD_FIRST_SHARE) if config.head_first_epochs == "auto" else (config.head_first_epochs, None)
+        )
         head_first = Stage("head first", head, epochs, share, HEAD_LEARNING_RATE)
         stages = (head_first, Stage("everything", names))
     return Choice(names, rate, reason, scales, stages)

@@ -10,7 +10,8 @@ from afina.tuning._selection import Choice, Selection
 from afina.tuning.contract import Tunable
 
 HEAD_LEARNING_RATE = 1e-2
-"""Rate of a linear head on frozen features; the loss is convex there, so it can be large (SetFit's head uses the same)."""
+"""Rate of a linear head on frozen features; the loss is convex there, so it can be large (SetFit's head uses the
+same)."""
 
 
 class Config(Section):

@@ -1,4 +1,4 @@
-"""Norm tuning: the gains and shifts of the normalisation layers learn, and the head (Zhao et al. 2023, arXiv:2312.11420)."""
+"""Norm tuning: the gains and shifts of the norms learn, and the head (Zhao et al. 2023, arXiv:2312.11420)."""
 
 from __future__ import annotations
 

@@ -54,6 +54,15 @@ def test_infer_decides_an_ambiguous_name_by_contents():
     assert (written.text, written.label) == (("avaliacao",), ("estrelas",))
 
 
+def test_infer_takes_a_plain_name_at_its_word_however_short_the_texts():
+    columns = infer([{"text": "muito bom", "nota": "4.5"}, {"text": "ruim", "nota": "1.0"}], where="f")
+    assert (columns.text, columns.label) == (("text",), ("nota",))
+
+
+def test_infer_does_not_take_a_status_for_a_text():
+    assert infer(_rows(document_status=_class, colB=_sentence), where="f").text == ("colB",)
+
+
 def test_infer_one_column_of_zeros_and_ones_per_class():
     rows = _rows(comment_text=_sentence, rude=lambda n: str(n % 2), loud=lambda n: str(n % 3 // 2))
     assert infer(rows, where="f").label == ("rude", "loud")

@@ -44,7 +44,7 @@ task:
   pooling: mean         # inferred: the base's own files say so
 tuning:
   kind: full            # given
-  layer_decay: 0.9      # default
+  layer_decay: 0.9      # override
 objective: supervised   # default
 retention: none         # default
 training:
@@ -180,7 +180,7 @@ def evaluation(
                "interval": differences[0]["interval"], "confidence": 0.95, "p_value": 0.0031, "test": "mcnemar mid-p",
                "n": 256, "smallest_visible": 0.031, "differences": differences, "remarks": []}
     losses = [
-        {"row": 17 + index, "where": f"messages.csv:{18 + index}", "text": text, "loss": 4.4 - index / 3,
+        {"row": 17 + index, "where": f"/home/secret/messages.csv:{18 + index}", "text": text, "loss": 4.4 - index / 3,
          "reference": labels[0] if labels else "2.5", "prediction": labels[1] if labels else "4.125",
          "probability": 0.97 - index / 50 if labels else None}
         for index, text in enumerate(TEXTS)

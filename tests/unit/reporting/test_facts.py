@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from afina.evaluation.contract import Evaluation
-from afina.reporting.facts import at, finite, kind, listed, read_facts
+from afina.reporting.facts import at, finite, kind, listed, read_facts, without_folder
 
 
 def test_read_facts_of_a_whole_run_misses_nothing(make_run):
@@ -30,6 +30,20 @@ def test_the_drawn_evaluations_have_the_layout_of_real_ones(make_run):
     for name in ("single", "many", "multi", "regression"):
         values = read_facts(make_run(name)).evaluation
         assert Evaluation.from_dict(values).to_dict() == values
+
+
+def test_defaults_are_read_off_the_comments(make_run):
+    folder = make_run("empty")
+    (folder / "recipe.yaml").write_text(
+        "version: 1  # default\ndata:\n  train: a.csv  # given\n  split:\n    test: 0.2  # default\n"
+        "seed: 42  # default\n"
+    )
+    assert read_facts(folder).defaults == {"version", "data.split.test", "seed"}
+
+
+def test_without_folder_keeps_file_and_line():
+    assert without_folder("/home/someone/a b.csv:12") == "a b.csv:12"
+    assert without_folder("a.csv") == "a.csv"
 
 
 def test_at_ends_quietly_where_the_path_ends():

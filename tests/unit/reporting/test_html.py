@@ -140,6 +140,7 @@ def test_write_report_embeds_its_numbers_but_no_row(make_run):
     assert len(numbers["curves"]["validation_loss"]) == 10
     assert "text" not in numbers["evaluation"]["top_losses"][0]
     assert "parcel" not in embedded
+    assert "secret" not in document
 
 
 def test_write_report_shows_verdict_before_everything_else(make_run):

@@ -34,10 +34,17 @@ def test_trained_section_of_nothing_is_nothing(make_run):
     assert trained_section(read_facts(make_run("empty"))) == ""
 
 
-def test_choice_words_write_options_that_are_set():
-    assert choice_words("full") == "full"
-    assert choice_words({"kind": "full", "layer_decay": 0.9, "freeze": None}) == "full (layer_decay 0.9)"
-    assert choice_words(None) == ""
+def test_choice_words_write_options_that_are_no_defaults(make_run):
+    folder = make_run("empty")
+    (folder / "recipe.yaml").write_text(
+        "tuning:\n  kind: full  # given\n  layer_decay: 0.9  # override\n  freeze_blocks: 0  # default\n"
+        "retention: none  # default\ntraining:\n  optimizer:\n    kind: adamw  # default\n    beta1: 0.9  # default\n"
+    )
+    facts = read_facts(folder)
+    assert choice_words(facts, "tuning") == "full (layer_decay 0.9)"
+    assert choice_words(facts, "retention") == "none"
+    assert choice_words(facts, "training.optimizer") == "adamw"
+    assert choice_words(facts, "objective") == ""
 
 
 def test_moving_words_show_a_small_share(make_run):

@@ -63,7 +63,11 @@ class Divergence:
         if len(self._last) == self.window and median(self._last) > max(self.factor * median(self._first), 1.0):
             raise QualityError(
                 "E-RUN-011",
-                say("The run diverges: the loss was {first:.3g} at first and is {last:.3g} now.", first=median(self._first), last=median(self._last)),
+                say(
+                    "The run diverges: the loss was {first:.3g} at first and is {last:.3g} now.",
+                    first=median(self._first),
+                    last=median(self._last),
+                ),
                 where=f"step {progress.step}",
                 mend=say("Lower training.learning_rate, or lengthen the schedule's warm-up."),
             )

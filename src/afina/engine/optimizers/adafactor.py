@@ -30,7 +30,11 @@ def build(config: Config) -> OptimizerMaker:
 
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
         decayed = [
-            {"params": list(group["params"]), "lr": group["lr"], "weight_decay": config.weight_decay if group["decays"] else 0.0}
+            {
+                "params": list(group["params"]),
+                "lr": group["lr"],
+                "weight_decay": config.weight_decay if group["decays"] else 0.0,
+            }
             for group in groups
         ]
         return torch.optim.Adafactor(decayed, beta2_decay=config.beta2_decay, d=config.clip_threshold)

@@ -24,8 +24,8 @@ class Config(Section):
     epsilon: Annotated[float, Field(gt=0.0)] = 1e-8
     """Smallest denominator."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
-    """Decoupled weight decay of matrices; biases and norms never decay. 0 by default: decay pulls a tuned model away from its
-    base towards zero, where `retention: l2-sp` pulls it towards the base."""
+    """Decoupled weight decay of matrices; biases and norms never decay. 0 by default: decay pulls a tuned model away
+    from its base towards zero, where `retention: l2-sp` pulls it towards the base."""
 
 
 def build(config: Config) -> OptimizerMaker:
@@ -33,7 +33,11 @@ def build(config: Config) -> OptimizerMaker:
 
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
         decayed = [
-            {"params": list(group["params"]), "lr": group["lr"], "weight_decay": config.weight_decay if group["decays"] else 0.0}
+            {
+                "params": list(group["params"]),
+                "lr": group["lr"],
+                "weight_decay": config.weight_decay if group["decays"] else 0.0,
+            }
             for group in groups
         ]
         return torch.optim.AdamW(decayed, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True)

@@ -1,4 +1,7 @@
-"""Muon: momentum made orthogonal, for the matrices of the blocks; AdamW for everything else (Jordan 2024; Liu et al. 2025, arXiv:2502.16982)."""
+"""Muon: momentum made orthogonal, for the matrices of the blocks; AdamW for everything else.
+
+Jordan 2024; scaled as in Liu et al. 2025, arXiv:2502.16982.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,14 @@ def build(config: Config) -> OptimizerMaker:
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
         matrices, others = [], []
         for group in groups:
-            # Embeddings and heads are tables of independent rows, which orthogonality does not suit; blocks hold the rest.
-            wanted = group["decays"] and str(group.get("name", "")).startswith("block")
+            # Embeddings and heads are tables of independent rows, which orthogonality does not suit; blocks hold the
+            # rest.
+            in_block = str(group.get("name", "")).startswith("block")
+            wanted = in_block and all(parameter.ndim == 2 for parameter in group["params"])
             decay = config.weight_decay if group["decays"] else 0.0
-            (matrices if wanted else others).append({"params": list(group["params"]), "lr": group["lr"], "weight_decay": decay})
+            (matrices if wanted else others).append(
+                {"params": list(group["params"]), "lr": group["lr"], "weight_decay": decay}
+            )
         parts: list[torch.optim.Optimizer] = []
         if matrices:
             # Scaled so that its updates have the size of AdamW's, the same learning rate suits both.
@@ -49,8 +56,13 @@ class Together:
 
     def __init__(self, parts: Sequence[torch.optim.Optimizer], order: Sequence[int]) -> None:
         self.parts = parts
-        by_first = {id(group["params"][0]): group for part in parts for group in part.param_groups}
-        self.param_groups: list[dict[str, Any]] = [by_first[first] for first in order]
+        self._order = order
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of every part, as they are now: a part that loads a state replaces its own."""
+        by_first = {id(group["params"][0]): group for part in self.parts for group in part.param_groups}
+        return [by_first[first] for first in self._order]
 
     @property
     def state(self) -> Mapping[Any, Any]:

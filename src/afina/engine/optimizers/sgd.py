@@ -30,7 +30,11 @@ def build(config: Config) -> OptimizerMaker:
 
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
         decayed = [
-            {"params": list(group["params"]), "lr": group["lr"], "weight_decay": config.weight_decay if group["decays"] else 0.0}
+            {
+                "params": list(group["params"]),
+                "lr": group["lr"],
+                "weight_decay": config.weight_decay if group["decays"] else 0.0,
+            }
             for group in groups
         ]
         nesterov = config.nesterov and config.momentum > 0
