@@ -13,7 +13,8 @@ from transformers import AutoConfig, AutoModel, BertTokenizer
 from afina.base import registry, seeds
 from afina.base.types import Aids, Batch, Segments
 from afina.data import batching
-from afina.engine.loop import Loop, Material, Settings
+from afina.engine.loop import Loop
+from afina.engine.material import Material, Settings
 from afina.inference.forward import Forward
 from afina.models import loading, sources
 from afina.models import processor as processors

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         SourceError,
         UsageError,
     )
-    from afina.run.python import open_run, resume, train
+    from afina.run.opened import open_run
+    from afina.run.python import resume, train
 
 __all__ = [
     "AfinaError",
@@ -44,17 +45,15 @@ __all__ = [
     "train",
 ]
 
-_IN_RUN = frozenset({"open_run", "resume", "train"})
+_HOMES = {"open_run": "afina.run.opened", "resume": "afina.run.python", "train": "afina.run.python"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _IN_RUN:
-        from afina.run import python as home
-    else:
-        from afina.base import errors as home
-    return getattr(home, name)
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES.get(name, "afina.base.errors")), name)
 
 
 def __dir__() -> list[str]:

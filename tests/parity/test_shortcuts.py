@@ -43,18 +43,28 @@ def test_a_graded_last_block_gives_the_plain_logits_and_gradients(tiny_folder, f
 
 @pytest.mark.parametrize("family", GRADED)
 def test_the_last_block_really_computes_less(tiny_folder, family):
-    model = tiny.load(tiny_folder(family), "cls").eval()
-    batch = tiny.batch(model, tiny.rows(4, longest=40, seed=3))
-    with FlopCounterMode(display=False) as plain, torch.no_grad():
-        _plain(model, batch)
-    forward = Forward(model, CPU, "float32")
-    with FlopCounterMode(display=False) as cut, torch.no_grad():
-        forward(batch)
+    forward = Forward(tiny.load(tiny_folder(family), "cls"), CPU, "float32")
+    batch = tiny.batch(forward.model, tiny.rows(4, longest=40, seed=3))
+
+    def flops(backwards):
+        with FlopCounterMode(display=False) as counter:
+            loss = forward(batch).sum()
+            if backwards:
+                loss.backward()
+        return counter.get_total_flops()
+
+    cut = [flops(False), flops(True)]
+    forward.graded.remove()
+    forward.graded = None
+    whole = [flops(False), flops(True)]
     sequences, length = batch.input_ids.shape
     width, inner = 16, 32
-    # Per skipped position: the query, the projection after attention, and both feed-forward matrices.
-    skipped = sequences * (length - 1) * 2 * (2 * width * width + 2 * width * inner)
-    assert plain.get_total_flops() - cut.get_total_flops() >= skipped
+    # Per skipped position: the query, the projection after attention, both feed-forward matrices, and scores and sum.
+    linear = 2 * (2 * width * width + 2 * width * inner)
+    skipped = sequences * (length - 1) * (linear + 4 * length * width)
+    assert whole[0] - cut[0] == skipped
+    # Going back costs each product twice: once for what it multiplied, once for what it was multiplied with.
+    assert whole[1] - cut[1] == 3 * skipped
 
 
 @pytest.mark.parametrize("family", FULL_LAST_BLOCK)

@@ -67,15 +67,17 @@ def is_launched() -> bool:
     return "RANK" in os.environ or "ACCELERATE_MIXED_PRECISION" in os.environ
 
 
-def for_process(rank: int, num_processes: int, port: int) -> dict[str, str]:
+def for_process(rank: int, num_processes: int, port: int, threads: int) -> dict[str, str]:
     """Return the environment of one of several processes that train together on this machine.
 
     Args:
         rank: Its number, from 0.
         num_processes: How many there are.
         port: Free port of this machine, on which they find each other.
+        threads: Its share of the machine's threads, unless the user asked for a number.
     """
     return {
+        "OMP_NUM_THREADS": str(threads),
         **os.environ,
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -100,8 +100,9 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch with its tensors on `device`."""
         names = ("input_ids", "attention_mask", "token_type_ids", "graded", "owner", "targets")
-        moved = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: None if value is None else value.to(device) for name, value in moved.items()})
+        held = {name: getattr(self, name) for name in names}
+        moved: dict[str, Any] = {name: None if value is None else value.to(device) for name, value in held.items()}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

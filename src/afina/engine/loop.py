@@ -8,9 +8,7 @@ callback.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,79 +17,20 @@ import torch
 from torch import Tensor
 
 from afina.base import seeds
-from afina.base.errors import QualityError, ResourceError
+from afina.base.errors import QualityError
 from afina.base.messages import say
-from afina.base.types import Aids, Batch, Segments, TargetKind
-from afina.data import batching
-from afina.engine import checkpoint, memory
+from afina.engine import checkpoint
 from afina.engine.checkpoint import State
-from afina.engine.contract import Callback, Judgement, OptimizerMaker, Progress, Schedule, emit, in_order
+from afina.engine.contract import Callback, Progress, emit, in_order
+from afina.engine.gradients import Gradients
+from afina.engine.material import Material, Settings
 from afina.engine.optimizing import Optimizing, gradient_norm, scale_
 from afina.engine.stages import Span, spans
 from afina.inference.forward import Forward
 from afina.inference.precision import frozen_in
-from afina.objectives.contract import Objective
-from afina.retention.contract import Retention
-from afina.tuning.contract import Tuning, TuningReport
 
 COMPONENTS = ("model", "optimizer", "schedule", "rng", "source", "callbacks", "loop")
 """What a checkpoint must hold for a run to go on exactly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How long and how fast.
-
-    Attributes:
-        num_steps: Optimiser steps of the whole run.
-        learning_rate: The highest learning rate of a group whose scale is 1.
-        micro_batch_size: Rows computed at once by one process; halved where memory does not suffice.
-        max_gradient_norm: Gradients longer than this are shortened; None leaves them.
-        evaluate_every_steps: Validation rows are judged this often, and at the end.
-        save_every_steps: Checkpoints are written this often, and wherever validation rows were judged.
-        may_shrink: Whether the micro-batch may be halved.
-    """
-
-    num_steps: int
-    learning_rate: float
-    micro_batch_size: int
-    max_gradient_norm: float | None
-    evaluate_every_steps: int
-    save_every_steps: int
-    may_shrink: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What a run trains with.
-
-    Attributes:
-        forward: The model, ready to run.
-        tuning: Which weights move; saves and restores them.
-        report: What the tuning reported.
-        objective: What is minimised.
-        aids: What the objective needs beside.
-        retention: What must not be forgotten.
-        segments: The encoded training rows.
-        target_kind: What their targets are.
-        plan: Their order.
-        optimizer: Makes the optimiser.
-        schedule: Factor on the learning rate, by step.
-        judge: Judges validation rows; None when there are none.
-    """
-
-    forward: Forward
-    tuning: Tuning
-    report: TuningReport
-    objective: Objective
-    aids: Aids
-    retention: Retention
-    segments: Sequence[Segments]
-    target_kind: TargetKind
-    plan: batching.Plan
-    optimizer: OptimizerMaker
-    schedule: Schedule
-    judge: Callable[[], Judgement] | None
 
 
 class Loop:
@@ -122,6 +61,7 @@ class Loop:
             micro_batch_size=settings.micro_batch_size,
             is_main=processes.is_main_process,
         )
+        self.gradients = Gradients(material, self.optimizing, self.progress, settings.may_shrink, processes)
         self.gradient_seen: dict[str, float] = {}
         self._position = (0, 0)
 
@@ -162,7 +102,7 @@ class Loop:
 
     def _step(self, rows: np.ndarray) -> None:
         self._emit("step_start")
-        loss_sum, count = self._gradients(rows)
+        loss_sum, count = self.gradients.of(rows)
         self.progress.loss = loss_sum / count
         self._emit("loss_ready")
         self._descend(count)
@@ -191,85 +131,6 @@ class Loop:
         self.progress.learning_rate = (span.stage.learning_rate or self.settings.learning_rate) * factor
         self.optimizing.step(self.progress.learning_rate)
         self.optimizing.forget_gradients()
-
-    # -- gradients of one step -------------------------------------------------------------------------------------
-
-    def _gradients(self, rows: np.ndarray) -> tuple[float, float]:
-        """Leave the summed gradients of a step's rows on the parameters; return the summed loss and count.
-
-        Where memory does not suffice, the micro-batch is halved and the step begun again: same rows, same random
-        numbers, same gradient.
-        """
-        while True:
-            random_state = seeds.state()
-            try:
-                return self._accumulate(rows)
-            except (MemoryError, RuntimeError) as error:
-                if not memory.is_exhausted(error):
-                    raise
-                self._refuse_to_shrink(error)
-            # Only out of the except block are the failed step's tensors free to go.
-            self.optimizing.forget_gradients()
-            memory.release()
-            seeds.restore(random_state)
-            self.progress.micro_batch_size = max(1, self.progress.micro_batch_size // 2)
-
-    def _accumulate(self, rows: np.ndarray) -> tuple[float, float]:
-        processes = self.processes
-        shares = list(
-            batching.micro_batches(
-                rows, self.progress.micro_batch_size, processes.process_index, processes.num_processes
-            )
-        )
-        loss_sum, count = 0.0, 0
-        for share in shares[:-1]:
-            with self._unsynchronised():
-                loss, targets = self._loss(share, rows)
-                loss.backward()
-            loss_sum, count = loss_sum + float(loss.detach()), count + targets
-        loss, targets = self._loss(shares[-1], rows)
-        loss_sum, count = self._over_processes(loss_sum + float(loss.detach()), count + targets)
-        penalty = self.material.retention.penalty(self.model)
-        if penalty is not None:
-            # The division by the count that is still to come must not shrink the penalty.
-            loss = loss + penalty * (count / processes.num_processes)
-            loss_sum += float(penalty.detach()) * count
-        loss.backward()
-        return loss_sum, count
-
-    def _loss(self, share: np.ndarray, rows: np.ndarray) -> tuple[Tensor, int]:
-        # A process without rows of its own must still take part in the exchange of gradients: it computes one for
-        # nothing.
-        output = self.material.objective.step(
-            self.material.forward, self._batch(share if len(share) else rows[:1]), self.material.aids
-        )
-        return (output.loss_sum, output.num_targets) if len(share) else (output.loss_sum * 0.0, 0)
-
-    def _batch(self, rows: np.ndarray) -> Batch:
-        batch = batching.collate(
-            [self.material.segments[row] for row in rows], self.model.layout, self.material.target_kind
-        )
-        return batch.to(self.processes.device)
-
-    def _over_processes(self, loss_sum: float, count: int) -> tuple[float, float]:
-        if self.processes.num_processes == 1:
-            return loss_sum, float(count)
-        pair = torch.tensor([loss_sum, float(count)], dtype=torch.float64, device=self.processes.device)
-        loss_sum, total = self.processes.reduce(pair, "sum").tolist()
-        return loss_sum, total
-
-    def _unsynchronised(self) -> Any:
-        wrapped = self.material.forward.module
-        return wrapped.no_sync() if self.processes.num_processes > 1 else nullcontext()
-
-    def _refuse_to_shrink(self, error: BaseException) -> None:
-        if self.progress.micro_batch_size == 1 or not self.settings.may_shrink or self.processes.num_processes > 1:
-            raise ResourceError(
-                "E-MEMORY-002",
-                say("Memory does not suffice for {rows} rows at once.", rows=self.progress.micro_batch_size),
-                where="training.micro_batch_size",
-                mend=say("Lower training.micro_batch_size or data.max_tokens, or let fewer blocks move."),
-            ) from error
 
     # -- stages, judging, saving -----------------------------------------------------------------------------------
 

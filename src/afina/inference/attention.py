@@ -61,7 +61,9 @@ def attend(
         key_SNTD, value_SNTD = _refold(key_SNTD, heads), _refold(value_SNTD, heads)
     scale = width**-0.5 if scaling is None else scaling
     if query_SNQD.is_cpu and key_SNTD.shape[2] <= LONGEST_WRITTEN_OUT and dropout <= HIGHEST:
-        output_SQND: Tensor = _WrittenOut.apply(query_SNQD, key_SNTD, value_SNTD, attention_mask, dropout, scale)
+        output_SQND: Tensor = _WrittenOut.apply(  # type: ignore[no-untyped-call]
+            query_SNQD, key_SNTD, value_SNTD, attention_mask, dropout, scale
+        )
         return output_SQND, None
     output_SNQD = functional.scaled_dot_product_attention(
         query_SNQD, key_SNTD, value_SNTD, attn_mask=attention_mask, dropout_p=dropout, scale=scale
@@ -79,9 +81,10 @@ def mask(
 ) -> Tensor | None:
     """Return True where attention may look: shape (S, 1, 1, T) for padding alone, None where there is no padding."""
     if mask_function is not bidirectional_mask_function:
-        return sdpa_mask(
+        general: Tensor | None = sdpa_mask(
             batch_size, q_length, kv_length, mask_function=mask_function, attention_mask=attention_mask, **others
         )
+        return general
     if attention_mask is None or bool(attention_mask.all()):
         return None
     return attention_mask[:, None, None, :].bool()
@@ -143,10 +146,13 @@ def register() -> None:
     AttentionMaskInterface.register(NAME, mask)
 
 
-def switch(network: Any, name: str) -> None:
-    """Make a transformers network use the attention `name`."""
+def switch(network: Any, name: str) -> bool:
+    """Make a transformers network use the attention `name`; return whether it can, since some know but their own."""
     register()
+    if not network._can_set_attn_implementation():
+        return False
     network.set_attn_implementation(name)
+    return True
 
 
 def is_exact(alone: Tensor, together: Tensor, tolerance: float) -> bool:

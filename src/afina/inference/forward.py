@@ -78,7 +78,7 @@ class Forward:
         def pooled(batch: Batch) -> np.ndarray:
             batch = batch.to(self.device)
             with autocast(self.precision, self.device), self._reading(batch):
-                return self.model.features(batch).float().cpu().numpy()  # type: ignore[no-any-return]
+                return self.model.features(batch).float().cpu().numpy()
 
         return self._over(segments, task.target_kind, pooled)
 
@@ -129,8 +129,8 @@ class Forward:
 
     def _agrees(self, plain: Tensor, probe: Batch, name: str | None = None) -> bool:
         try:
-            if name is not None:
-                attention.switch(self.model.network, name)
+            if name is not None and not attention.switch(self.model.network, name):
+                return False
             return attention.is_exact(plain, self._plain(probe), EXACTNESS)
         except (RuntimeError, NotImplementedError, TypeError, ValueError, IndexError):
             # Whatever a foreign architecture stumbles over, the answer is the same: this shortcut is not for it.

@@ -20,8 +20,8 @@ _NO_LIMIT = 1_000_000
 """Tokenizers without a known limit declare an astronomically large one."""
 
 _SHIFTED = frozenset(
-    ["camembert", "data2vec-text", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"]
-)
+    {"camembert", "data2vec-text", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm"}
+) | {*("mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod")}
 """Models in RoBERTa's line: they number positions from the id after the padding's, and have as many fewer."""
 
 

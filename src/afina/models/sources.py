@@ -163,7 +163,7 @@ def _from_hub(base: BaseRequest) -> Path:
                 local_files_only=environment.is_offline(),
             )
         )
-    except (OSError, ValueError, RuntimeError, *_hub_errors(hub)) as error:
+    except _fetch_errors(hub) as error:
         raise SourceError(
             "E-MODEL-002",
             say(
@@ -182,8 +182,15 @@ def _known_names() -> str:
     )
 
 
-def _hub_errors(hub: Any) -> tuple[type[Exception], ...]:
-    return (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, hub.errors.HFValidationError)
+def _fetch_errors(hub: Any) -> tuple[type[Exception], ...]:
+    return (
+        OSError,
+        ValueError,
+        RuntimeError,
+        hub.errors.HfHubHTTPError,
+        hub.errors.LocalEntryNotFoundError,
+        hub.errors.HFValidationError,
+    )
 
 
 def _config(folder: Path, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from afina.base.device import DeviceFacts
 from afina.base.types import Segments
 from afina.data import batching
-from afina.engine.loop import Material, Settings
+from afina.engine.material import Material, Settings
 from afina.inference.forward import EVALUATION_ROWS
 from afina.planning import activations, duration, footprint, mends, workload
 from afina.planning.figures import Disk, Memory, Steps

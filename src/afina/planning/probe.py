@@ -22,7 +22,8 @@ from afina.base import seeds
 from afina.base.types import Batch
 from afina.data import batching
 from afina.engine import memory
-from afina.engine.loop import Material, weights_held_in
+from afina.engine.loop import weights_held_in
+from afina.engine.material import Material
 from afina.inference.forward import Forward
 from afina.planning.activations import Activations
 

@@ -21,7 +21,8 @@ from afina.base.messages import language, say
 from afina.data import batching
 from afina.engine import checkpoint
 from afina.engine.contract import Callback, Judgement
-from afina.engine.loop import COMPONENTS, Loop, Material, Settings, weights_held_in
+from afina.engine.loop import COMPONENTS, Loop, weights_held_in
+from afina.engine.material import Material, Settings
 from afina.engine.recording import Recording
 from afina.evaluation.contract import Evaluation
 from afina.inference.forward import Forward

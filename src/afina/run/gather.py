@@ -103,7 +103,7 @@ def _rows(recipe: Recipe) -> tuple[Dataset, Splits, dict[str, str]]:
     fingerprints = dict(train.fingerprint)
     for name in ("validation", "test"):
         if getattr(recipe.data, name) is not None:
-            given[name] = data_source.read(recipe.data, root, name, columns=train.columns)  # type: ignore[arg-type]
+            given[name] = data_source.read(recipe.data, root, name, columns=train.columns)
             fingerprints.update(given[name].fingerprint)
     shares = recipe.data.split.model_dump()
     splits = data_splits.split(

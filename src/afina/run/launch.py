@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from afina.base import environment
+from afina.base import device, environment
 from afina.base.messages import say
 
 GRACE_S = 20.0
@@ -68,7 +68,7 @@ def launch(command: Sequence[str], num_processes: int) -> int:
 def _start(command: Sequence[str], rank: int, num_processes: int, port: int, errors: IO[bytes] | None) -> _Process:
     running = subprocess.Popen(
         command,
-        env=environment.for_process(rank, num_processes, port),
+        env=environment.for_process(rank, num_processes, port, max(1, device.num_cores() // num_processes)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL if rank else None,
         stderr=errors,

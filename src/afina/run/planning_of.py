@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afina.base import device, registry
-from afina.engine.loop import Material
+from afina.engine.material import Material
 from afina.planning.measuring import HeldOut, Job, measure
 from afina.planning.plan import Plan
 from afina.run import settling

@@ -12,7 +12,7 @@ from afina.base.messages import say
 from afina.base.types import Aids, Segments
 from afina.data import batching
 from afina.engine.contract import Judgement
-from afina.engine.loop import Settings
+from afina.engine.material import Settings
 from afina.inference import precision
 from afina.models.contract import Model
 from afina.recipe.resolved import Resolved

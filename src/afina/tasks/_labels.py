@@ -66,7 +66,7 @@ class LabelReader:
         Raises:
             DataError: If a row has no label, or one that was not trained on; all such rows are listed.
         """
-        targets = []
+        targets: list[Any] = []
         problems = []
         for row in rows:
             try:

@@ -30,7 +30,8 @@ def build(config: Config) -> OptimizerMaker:
     """Return the maker that `config` describes."""
 
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
-        matrices, others = [], []
+        matrices: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
         for group in groups:
             # Embeddings and heads are tables of independent rows, which orthogonality does not suit; blocks hold the
             # rest.
