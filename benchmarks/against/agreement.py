@@ -76,7 +76,7 @@ def _whole(plan: batching.Plan) -> tuple[np.ndarray, ...]:
 
 
 def _leave(prepared: Prepared, asked: dict[str, Any]) -> None:
-    """Write the encoded rows, the weights before the first step, and how many steps of the peer's make a group."""
+    """Write the encoded rows, the weights before the first step, and the tokenizer."""
     segments = prepared.gathered.segments["train"]
     assert all(len(segment.documents) == 1 for segment in segments)
     documents = [segment.documents[0] for segment in segments]
@@ -87,6 +87,7 @@ def _leave(prepared: Prepared, asked: dict[str, Any]) -> None:
         labels=np.asarray([segment.target for segment in segments]),
     )
     prepared.model.network.save_pretrained(asked["start"])
+    prepared.gathered.processor.tokenizer.save_pretrained(asked["tokenizer"])
     assert (Path(asked["start"]) / "model.safetensors").is_file()
 
 

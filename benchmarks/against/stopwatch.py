@@ -9,10 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from against.rounds import MARK
 from against.workloads import BATCH_ROWS
-
-MARK = "RESULT "
-"""What the line that holds a run's answer begins with."""
 
 
 class Stopwatch:

@@ -78,6 +78,10 @@ class Judgement:
     scores: Mapping[str, float]
     score: float
 
+    def is_better(self, score: float, loss: float) -> bool:
+        """Return whether it beats an earlier one: by its score, and where that is the same, by its loss."""
+        return (self.score, -self.loss) > (score, -loss)
+
 
 @dataclass
 class Progress:
@@ -96,6 +100,7 @@ class Progress:
         judgement: The last judgement of validation rows, or None.
         best_step: Step of the best judgement, or None.
         best_score: Its score.
+        best_loss: Its loss.
         stop_reason: Why the loop should stop, or empty.
         must_save: Whether a checkpoint is wanted after this step, due or not.
         is_main: Whether this process speaks.
@@ -114,6 +119,7 @@ class Progress:
     judgement: Judgement | None = None
     best_step: int | None = None
     best_score: float = float("-inf")
+    best_loss: float = float("inf")
     stop_reason: str = ""
     must_save: bool = False
     is_main: bool = True

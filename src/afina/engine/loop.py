@@ -156,8 +156,9 @@ class Loop:
             return
         judgement = self.material.judge()
         self.progress.judgement = judgement
-        if judgement.score > self.progress.best_score:
-            self.progress.best_step, self.progress.best_score = step, judgement.score
+        if judgement.is_better(self.progress.best_score, self.progress.best_loss):
+            self.progress.best_step = step
+            self.progress.best_score, self.progress.best_loss = judgement.score, judgement.loss
         self._emit("evaluate_done")
 
     def _save(self) -> None:
@@ -203,6 +204,7 @@ class Loop:
                     "micro_batch_size": progress.micro_batch_size,
                     "best_step": progress.best_step,
                     "best_score": progress.best_score,
+                    "best_loss": progress.best_loss,
                     "stop_reason": progress.stop_reason,
                     "gradient_seen": self.gradient_seen,
                 }
@@ -218,7 +220,7 @@ class Loop:
         self._position = (source["epoch"], source["place"])
         for callback in self.callbacks:
             callback.load_state_dict(components["callbacks"].values.get(type(callback).__name__, {}))
-        for name in ("num_rows", "micro_batch_size", "best_step", "best_score", "stop_reason"):
+        for name in ("num_rows", "micro_batch_size", "best_step", "best_score", "best_loss", "stop_reason"):
             setattr(self.progress, name, values[name])
         self.gradient_seen = dict(values["gradient_seen"])
         # Random numbers come last: nothing of the above may draw any.

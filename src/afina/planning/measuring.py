@@ -14,6 +14,7 @@ from afina.base.device import DeviceFacts
 from afina.base.types import Segments
 from afina.data import batching
 from afina.engine.material import Material, Settings
+from afina.engine.stages import spans
 from afina.inference.forward import EVALUATION_ROWS
 from afina.planning import activations, duration, footprint, mends, workload
 from afina.planning.figures import Disk, Memory, Steps
@@ -145,12 +146,21 @@ def _times(job: Job, case: Case, measured: Measured, saved: Storage) -> tuple[Sp
     descent = WEIGHT_WALKS * parts.moving + GRADIENT_WALKS * parts.gradients + STATE_WALKS * parts.state
     traffic = duration.Traffic(descent, saved.checkpoint, settings.num_steps, saved.num_saves)
     steps = duration.training(measured, case.shape, batches, job.num_epochs)
+    steps = steps.times(1 - _light_share(job) * (1 - measured.forward_share), 1.0)
     training = steps + duration.moving(traffic, material.forward.device)
     if job.judged_every is not None:
         once = duration.judging(measured, case.shape, _judged(job.held_out.validation))
         training += once.times(-(-settings.num_steps // job.judged_every))
     closing = duration.judging(measured, case.shape, _judged(job.held_out.closing))
     return training, training + closing + duration.CLOSING_S
+
+
+def _light_share(job: Job) -> float:
+    """Return the share of the steps in which only a part moves, which may cost little but their forward pass."""
+    report, num_steps = job.material.report, job.settings.num_steps
+    stretches = spans(report.stages, job.material.plan.steps_per_epoch, num_steps)
+    light = [span.stop - span.start for span in stretches if span.stage.names < frozenset(report.names)]
+    return sum(light) / num_steps
 
 
 def _judged(segments: Sequence[Segments]) -> Shapes:

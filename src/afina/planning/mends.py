@@ -126,7 +126,7 @@ def _changes(case: Case, model: Model, report: TuningReport) -> Iterator[tuple[s
         price = say("what the base knows can be bent less")
         yield (
             "blocks",
-            ("tuning.kind=last-blocks", f"tuning.num_blocks={number}"),
+            ("tuning=last-blocks", f"tuning.num_blocks={number}"),
             price,
             _upper(case, model, number, learning),
         )

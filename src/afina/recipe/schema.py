@@ -78,7 +78,8 @@ class Data(Section):
     label: Names | None = None
     """Column that holds the answer; several mean one 0/1 column per class; null infers it."""
     group: Text | None = None
-    """Column whose equal values must stay on one side of a split (a customer, a ticket); null for none."""
+    """Column whose equal values must stay on one side of a split (a customer, a ticket); null takes a column that is
+    named like one (`group`, `grupo`, a repeating `user_id`), and shows it."""
     split: Split = Split()
     """Shares set aside when no file is given for them."""
     on_bad_row: Literal["stop", "skip"] = "stop"

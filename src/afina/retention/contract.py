@@ -50,6 +50,11 @@ class Outcome:
 class Retention(Protocol):
     """A protection against forgetting."""
 
+    @property
+    def walks(self) -> bool:
+        """Whether `finish` moves along the path, so that the weights before training must be kept for it."""
+        ...
+
     def prepare(self, model: Learner, new: frozenset[str]) -> None:
         """Remember what must be remembered, before the first step and before any checkpoint is restored.
 

@@ -45,6 +45,7 @@ class StartingPoint:
 
     alpha: float
     beta: float
+    walks: bool = False
     _start: dict[str, Tensor] = field(default_factory=dict)
     _new: frozenset[str] = frozenset()
 

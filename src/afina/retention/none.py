@@ -28,6 +28,8 @@ def build(config: Config) -> Unprotected:
 class Unprotected:
     """Remembers nothing and changes nothing."""
 
+    walks: bool = False
+
     def prepare(self, model: Learner, new: frozenset[str]) -> None:
         """Do nothing."""
 

@@ -45,6 +45,7 @@ class Mixture:
 
     alpha: float | None
     num_points: int
+    walks: bool = True
 
     def prepare(self, model: Learner, new: frozenset[str]) -> None:
         """Do nothing: the way is remembered by whoever walks it."""

@@ -175,7 +175,7 @@ def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback], l
     gathered, recipe = prepared.gathered, prepared.resolved.recipe
     retention = registry.build("retention", recipe.retention)
     retention.prepare(prepared.model, frozenset(prepared.model.blocks.head))
-    start = gathered.tuning.state(prepared.model)
+    start = gathered.tuning.state(prepared.model) if retention.walks else {}
     judge = _judge(prepared)
     material = Material(
         forward=prepared.forward,

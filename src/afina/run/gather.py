@@ -78,10 +78,11 @@ def gather(resolved: Resolved) -> Gathered:
     )
     for found in task.inferred:
         resolved = resolved.infer(found.path, found.value, found.why)
-    for role in ("text", "label"):
-        if getattr(recipe.data, role) is None and getattr(dataset.columns, role):
-            why = dict(dataset.columns.reasons).get(role, "")
-            resolved = resolved.infer(f"data.{role}", list(getattr(dataset.columns, role)), why)
+    for role in ("text", "label", "group"):
+        found_columns = getattr(dataset.columns, role)
+        if getattr(recipe.data, role) is None and found_columns:
+            value = found_columns if isinstance(found_columns, str) else list(found_columns)
+            resolved = resolved.infer(f"data.{role}", value, dict(dataset.columns.reasons).get(role, ""))
     if recipe.data.max_tokens == "auto":
         resolved = resolved.infer("data.max_tokens", limit.max_tokens, say("the longest text that the base reads"))
     segments = {name: task.encode(getattr(splits, name)) for name in ("train", "validation", "test")}

@@ -60,7 +60,7 @@ def launch(command: Sequence[str], num_processes: int) -> int:
             first = _wait(group)
         if first is None:
             return 0
-        if first.errors is not None:
+        if first.code != group[0].code:
             _show(first)
         return first.code or 0
 
@@ -118,8 +118,9 @@ def _tell(group: list[_Process], number: int) -> None:
 
 
 def _show(process: _Process) -> None:
-    """Print what a process other than the main one wrote before it failed."""
-    assert process.errors is not None, "the main process speaks for itself"
+    """Print what a process wrote before it failed, unless it is the main one, which speaks for itself."""
+    if process.errors is None:
+        return
     process.errors.seek(0)
     said = say("Process {rank} was the first to fail:", rank=process.rank)
     sys.stderr.write(f"{said}\n")

@@ -42,6 +42,7 @@ class EarlyStop:
     min_delta: float = 0.0
     priority: int = 10
     _best: float = float("-inf")
+    _loss: float = float("inf")
     _waited: int = 0
 
     def stage_start(self, progress: Progress) -> None:
@@ -51,17 +52,18 @@ class EarlyStop:
     def evaluate_done(self, progress: Progress) -> None:
         """Ask the loop to stop once patience is over."""
         assert progress.judgement is not None, "the event comes after a judgement"
-        if progress.judgement.score > self._best + self.min_delta:
-            self._best, self._waited = progress.judgement.score, 0
+        judgement = progress.judgement
+        if judgement.is_better(self._best + self.min_delta, self._loss):
+            self._best, self._loss, self._waited = judgement.score, judgement.loss, 0
             return
         self._waited += 1
         if self._waited >= self.patience:
             progress.stop_reason = say("validation stopped improving at step {step}", step=progress.best_step)
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return the best score and the judgements waited since."""
-        return {"best": self._best, "waited": self._waited}
+        """Return the best judgement and the judgements waited since."""
+        return {"best": self._best, "loss": self._loss, "waited": self._waited}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on counting where it was."""
-        self._best, self._waited = state["best"], state["waited"]
+        self._best, self._loss, self._waited = state["best"], state["loss"], state["waited"]
