@@ -49,12 +49,13 @@ class Bench:
     Args:
         workload: What is trained.
         folder: Where files may be left.
-        threads: Threads of both sides.
+        options: The command line.
     """
 
-    def __init__(self, workload: Workload, folder: Path, threads: int) -> None:
+    def __init__(self, workload: Workload, folder: Path, options: argparse.Namespace) -> None:
         self.workload = workload
-        self.threads = threads
+        self.threads = options.threads
+        self.most_steps = options.most_steps
         self.asked = {
             "rows": str(folder / "rows.npz"),
             "start": str(folder / "start"),
@@ -73,7 +74,7 @@ class Bench:
     def round(self, is_first: bool) -> Iterator[str]:
         """Run each side once, ours in the middle; yield a line after each."""
         for setting in ("default", "bf16", "ours", "grouped", *(("ideal",) if is_first else ())):
-            outcome = self._run(setting, STEPS[self.workload.name][setting] + DROPPED_STEPS)
+            outcome = self._run(setting)
             self.outcomes.setdefault(setting, []).append(outcome)
             yield (
                 f"{self.workload.name:5} {setting:8} {outcome.values['rate']:7.1f}/s  cpu {outcome.values['cpu_rate']:6.1f}/s"
@@ -104,7 +105,8 @@ class Bench:
     def _ratio(self, setting: str) -> float:
         return rounds.ratio(self.outcomes["ours"], self.outcomes[setting], "rate")
 
-    def _run(self, setting: str, steps: int) -> Outcome:
+    def _run(self, setting: str) -> Outcome:
+        steps = min(STEPS[self.workload.name][setting], self.most_steps) + DROPPED_STEPS
         if setting == "ours":
             asked = {**self.asked, "recipe": self.workload.recipe(max_steps=steps)}
             return rounds.run("against.ours", asked, self.threads)
@@ -146,6 +148,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count(), help="threads of both sides (default: all cores)"
     )
+    parser.add_argument("--most-steps", type=int, default=1000, help="at most so many steps timed, to try it out quickly")
     parser.add_argument("--only", choices=sorted(STEPS), help="one workload alone")
     return parser.parse_args()
 
@@ -158,7 +161,7 @@ def _benches(options: argparse.Namespace, folder: Path) -> Iterator[Bench]:
         if isinstance(workload, str):
             print(workload)
         else:
-            yield Bench(workload, own, options.threads)
+            yield Bench(workload, own, options)
 
 
 def _result(benches: list[Bench], seconds: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Kill a run with `kill -9` at random moments, resume it, and compare its weights bit by bit with a run left alone.
 
-    python -m benchmarks.kill            20 runs, some killed twice; then the negative controls; about ten minutes
-    python -m benchmarks.kill --kills 4 --seed 7
+    python -m benchmarks.kill            20 runs, some killed twice; then the negative controls; about five minutes
+    python -m benchmarks.kill --kills 4 --seed 7 --fresh
 
 Every run trains the same tiny random BERT with dropout, one thread, a checkpoint every 5 steps. The moments are drawn:
 anywhere in the run, while it trains, inside the writing of a checkpoint, before the first checkpoint, and while the
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.victim import Fresh, Process, make, recipe
+from benchmarks.victim import Forked, Fresh, InTurn, Process, make, recipe
 
 CONTROLS = ("optimizer", "schedule", "rng", "source")
 """Parts of a checkpoint without which a run must not end as if nothing had happened."""
@@ -232,10 +232,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20, help="runs that are killed")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
+    parser.add_argument("--fresh", action="store_true", help="a new interpreter for every run, instead of a fork")
     options = parser.parse_args()
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as place:
-        folder, start = Path(place), Fresh()
+        folder = Path(place)
+        start = Fresh() if options.fresh else InTurn(*(Forked(hash_seed) for hash_seed in (1, 2, 3)))
         make(folder)
         begun = time.monotonic()
         times = timeline(folder, start)

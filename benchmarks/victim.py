@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import itertools
 import json
 import os
 import random
@@ -105,12 +106,16 @@ class Fresh:
 
 
 class Forked:
-    """Starts `afina` in a fork of a process that has torch imported already: seconds instead of tens of them."""
+    """Starts `afina` in a fork of a process that has torch imported already: seconds instead of tens of them.
 
-    def __init__(self) -> None:
+    Args:
+        hash_seed: Seed of Python's hashes; sets come in another order in processes with another one.
+    """
+
+    def __init__(self, hash_seed: int = 0) -> None:
         self._nursery = subprocess.Popen(
             [sys.executable, __file__, "--nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=surroundings(),
+            env={**surroundings(), "PYTHONHASHSEED": str(hash_seed)},
         )  # fmt: skip
 
     def __call__(self, words: Sequence[str], log: Path, leave_out: str = "") -> Process:
@@ -128,6 +133,17 @@ class Forked:
     def close(self) -> None:
         """End the nursery."""
         self._nursery.communicate()
+
+
+class InTurn:
+    """Starts `afina` in one way after the other, so that no two runs in a row share what is the same by accident."""
+
+    def __init__(self, *ways: Fresh | Forked) -> None:
+        self._ways = itertools.cycle(ways)
+
+    def __call__(self, words: Sequence[str], log: Path, leave_out: str = "") -> Process:
+        """Start it; `log` takes what it prints."""
+        return next(self._ways)(words, log, leave_out)
 
 
 @dataclass

@@ -170,7 +170,7 @@ def loop(
     model: Model,
     segments: list[Segments],
     *,
-    tuning: tuple[str, dict[str, Any]] = ("full", {}),
+    tuning: tuple[str, dict[str, Any]] = ("full", {"head_first_epochs": 0.0}),
     retention: tuple[str, dict[str, Any]] = ("none", {}),
     optimizer: tuple[str, dict[str, Any]] = ("adamw", {}),
     schedule: tuple[str, dict[str, Any]] = ("linear", {}),

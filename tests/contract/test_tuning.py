@@ -25,6 +25,8 @@ def build(tiny_folder):
         model = tiny.load(tiny_folder(family), pooling, problem).double()
         if kind == "last-blocks":
             options.setdefault("num_blocks", 1)
+        if kind == "full":
+            options.setdefault("head_first_epochs", 0.0)
         tuning, report = tiny.tuned(model, kind, **options)
         return model.train(), tuning, report
 
@@ -69,7 +71,7 @@ def test_groups_hold_what_moves_exactly_once(build, kind, family, pooling):
     assert report.num_trainable == sum(parameters[name].numel() for name in moving)
     assert report.num_total == sum(parameter.numel() for parameter in parameters.values())
     assert set().union(*(stage.names for stage in report.stages)) == moving
-    assert [stage.epochs is None for stage in report.stages] == [*[False] * (len(report.stages) - 1), True]
+    assert [stage.epochs is stage.share is None for stage in report.stages].index(True) == len(report.stages) - 1
     assert all(group.decays == (parameters[name].ndim > 1) for group in report.groups for name in group.names)
     assert set(model.blocks.head) <= moving
     assert report.learning_rate > 0
@@ -245,6 +247,8 @@ def test_head_first_has_two_stages(build):
     assert first.learning_rate is not None
     assert second.names == set(report.names)
     assert len(build("full")[2].stages) == 1
+    automatic = build("full", head_first_epochs="auto")[2].stages
+    assert [(stage.name, stage.share) for stage in automatic] == [("head first", 0.2), ("everything", None)]
 
 
 @pytest.mark.parametrize(

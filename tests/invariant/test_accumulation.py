@@ -11,6 +11,7 @@ CASES = {
     "regression": {"pooling": "cls", "problem": "regression"},
     "windows": {"pooling": "cls", "windows": 3},
     "l2-sp": {"pooling": "cls", "retention": ("l2-sp", {})},
+    "l2-sp of sgd": {"pooling": "mean", "retention": ("l2-sp", {}), "optimizer": ("sgd", {})},
     "stages": {"pooling": "cls", "tuning": ("full", {"head_first_epochs": 0.5, "layer_decay": 0.9})},
     "bias": {"pooling": "cls", "tuning": ("bias", {})},
     "muon": {"pooling": "cls", "optimizer": ("muon", {})},
@@ -26,8 +27,12 @@ def _fitted(folder, micro_batch_size, precision, *, pooling, problem="single", w
     start = tiny.weights(model)
     loop.fit()
     end = tiny.weights(model)
-    assert tiny.distance(end, start) > 1e-3
+    assert tiny.distance(end, start) > 1e-4
     return end, loop.progress.loss
+
+
+def _without_key_biases(weights):
+    return {name: weight for name, weight in weights.items() if not name.endswith("key.bias")}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -38,8 +43,12 @@ def test_one_row_at_a_time_is_all_at_once_in_float64(tiny_folder, case):
     whole, loss = _fitted(tiny_folder("bert"), 8, "float64", **options)
     for size in (1, 3):
         split, split_loss = _fitted(tiny_folder("bert"), size, "float64", **options)
+        if case == "l2-sp":
+            # The pull is the only gradient of key biases, and Adam makes steps of its rounding; no output sees them,
+            # and the loss sees them by the pull alone.
+            whole, split = (_without_key_biases(weights) for weights in (whole, split))
         assert tiny.distance(whole, split) < tolerance
-        assert split_loss == pytest.approx(loss, rel=1e-9 if case != "muon" else 1e-4)
+        assert split_loss == pytest.approx(loss, rel={"muon": 1e-4, "l2-sp": 1e-7}.get(case, 1e-9))
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])

@@ -15,9 +15,9 @@ from afina.base.messages import language, say
 from afina.cli import output
 from afina.cli.telling import Telling
 from afina.run.folder import ROOT, RunFolder
+from afina.run.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
-    from afina.run.interruption import Interrupted
     from afina.run.opened import Run
 
 SAID_BY_ALL = (2, 3, 5, 6)
@@ -34,11 +34,10 @@ def carrying() -> Iterator[Telling]:
     if environment.rank():
         output.settings.quiet = True
     with Telling() as told:
-        told.stage(say("loading the libraries"))
-        from afina.run.interruption import Interrupted
-
         try:
-            yield told
+            with Signals():
+                told.stage(say("loading the libraries"))
+                yield told
         except Interrupted as request:
             told.close()
             _interrupted(request, told.folder)

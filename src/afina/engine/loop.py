@@ -32,6 +32,9 @@ from afina.inference.precision import frozen_in
 COMPONENTS = ("model", "optimizer", "schedule", "rng", "source", "callbacks", "loop")
 """What a checkpoint must hold for a run to go on exactly."""
 
+NOISE = 1e-7
+"""Share of the model's largest gradient below which a gradient is rounding, not learning."""
+
 
 class Loop:
     """Drives the steps of one run.
@@ -144,6 +147,8 @@ class Loop:
         self.progress.stage = span.stage.name
         for name, parameter in self.optimizing.parameters.items():
             parameter.requires_grad_(name in span.stage.names)
+            if name in span.stage.names:
+                self.gradient_seen.setdefault(name, 0.0)
         self.model.train()
         if self.processes.num_processes > 1:
             # What is exchanged between processes is fixed when a model is wrapped, so a new stage wraps it anew.
@@ -239,12 +244,12 @@ class Loop:
         return {name: state for own in everybody for name, state in own.items()}
 
     def _note_gradients(self) -> None:
-        """Remember the largest gradient that each parameter has had, until all have had one."""
-        missing = [name for name in self.optimizing.parameters if not self.gradient_seen.get(name)]
-        for name in missing:
+        """Remember the largest gradient of each parameter that has moved so far, until it is above noise."""
+        floor = NOISE * max(self.gradient_seen.values(), default=0.0)
+        for name in [name for name, seen in self.gradient_seen.items() if seen <= floor]:
             gradient = self.optimizing.parameters[name].grad
             if gradient is not None:
-                self.gradient_seen[name] = float(gradient.abs().max())
+                self.gradient_seen[name] = max(self.gradient_seen[name], float(gradient.abs().max()))
 
     def _not_finite(self) -> QualityError:
         progress = self.progress

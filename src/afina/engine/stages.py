@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from afina.base.errors import RecipeError
+from afina.base.messages import say
 from afina.tuning.contract import Stage
 
 
@@ -24,12 +26,15 @@ class Span:
 
 
 def spans(stages: Sequence[Stage], steps_per_epoch: int, num_steps: int) -> list[Span]:
-    """Return the stages with their steps; those that would begin after the run's end are left out.
+    """Return the stages with their steps.
 
     Args:
         stages: In order; the last, without a length, takes the rest.
         steps_per_epoch: Optimiser steps of one pass.
         num_steps: Optimiser steps of the run.
+
+    Raises:
+        RecipeError: If a stage is left without a step: a run that ends there would not be what was asked for.
     """
     result: list[Span] = []
     start = 0
@@ -38,6 +43,14 @@ def spans(stages: Sequence[Stage], steps_per_epoch: int, num_steps: int) -> list
         stop = min(wanted, num_steps)
         if stop > start:
             result.append(Span(stage, start, stop))
+        elif stage.share is None:
+            raise RecipeError(
+                "E-TUNING-005",
+                say("The stage {name} gets none of the run's {steps} steps.", name=repr(stage.name), steps=num_steps),
+                where="tuning",
+                expected=say("at least one step for each stage"),
+                mend=say("Train for more epochs, or change the length of the stages before the last."),
+            )
         start = stop
     return result
 
@@ -45,4 +58,7 @@ def spans(stages: Sequence[Stage], steps_per_epoch: int, num_steps: int) -> list
 def _length(stage: Stage, steps_per_epoch: int, num_steps: int) -> int:
     if stage.epochs is not None:
         return round(stage.epochs * steps_per_epoch)
-    return num_steps if stage.share is None else max(1, round(stage.share * num_steps))
+    if stage.share is None:
+        return num_steps
+    # A share is a matter of taste, so a run of a single step leaves it to the stage that follows.
+    return min(max(1, round(stage.share * num_steps)), num_steps - 1)

@@ -2,7 +2,8 @@
 
 A training step holds weights, gradients, the optimiser's state and the activations of one micro-batch. A checkpoint
 copies the weights that move. Judging runs larger batches without keeping anything, and at the end beside a second copy
-of the base. The peak is the largest of these moments.
+of the base. The peak is the largest of these moments. The high end counts what an allocator wastes, and that it gives
+nothing back: what training took is still there when the base is loaded again.
 """
 
 from __future__ import annotations
@@ -92,24 +93,24 @@ def parts_of(model: nn.Module, names: frozenset[str], state: float) -> Parts:
 def moments(parts: Parts) -> dict[str, Span]:
     """Return what each moment needs beyond what the process holds before the first step."""
     gradients, state = parts.gradients, parts.state
+    step_high = state + gradients + FRAGMENTED * (parts.kept + parts.passing)
+    judging_high = state + FRAGMENTED * parts.judging
     # Backward frees activations while it makes gradients, so without accumulation they need not be there together.
     together = gradients + parts.kept if parts.accumulates else max(gradients, parts.kept)
     return {
-        "step": Span(state + together, state + gradients + FRAGMENTED * (parts.kept + parts.passing)),
+        "step": Span(state + together, step_high),
         "descent": Span(state + gradients, state + gradients + STEP_COPIES * parts.largest),
         "checkpoint": Span(state + parts.moving, state + 2 * parts.moving),
-        "judging": Span(state + parts.judging, state + FRAGMENTED * parts.judging),
-        "comparing": Span(
-            parts.weights + parts.judging, state + parts.weights + FRAGMENTED * parts.judging + CLOSING_BYTES
-        ),
+        "judging": Span(state + parts.judging, judging_high),
+        "comparing": Span(parts.weights + parts.judging, max(step_high, judging_high) + parts.weights + CLOSING_BYTES),
     }
 
 
 def peak(parts: Parts, room: Room) -> tuple[Span, str]:
-    """Return the most that the process holds at any moment, and the name of that moment."""
+    """Return the most that the process holds at any moment, and the name of the moment that surely needs most."""
     needs = moments(parts)
-    name = max(needs, key=lambda moment: needs[moment].high)
-    low, high = max(need.low for need in needs.values()), needs[name].high
+    name = max(needs, key=lambda moment: needs[moment].low)
+    low, high = needs[name].low, max(need.high for need in needs.values())
     return Span(room.used_bytes + low, room.used_bytes + high + GROWTH_BYTES), name
 
 

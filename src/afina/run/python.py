@@ -15,9 +15,10 @@ from afina.recipe import reading
 from afina.recipe.resolved import Resolved
 from afina.run import execute, folder, machine, record
 from afina.run.folder import RunFolder, environment_of
-from afina.run.interruption import LeaveWhenAsked, Signals
+from afina.run.interruption import LeaveWhenAsked
 from afina.run.listener import Listener, Plain, Silent
 from afina.run.opened import Run
+from afina.run.signals import Signals
 
 
 def train(*, show_progress: bool = True, **recipe: Any) -> Run:

@@ -18,6 +18,7 @@ from afina.base import durable
 from afina.base.errors import Problem, QualityError
 from afina.base.messages import language, say
 from afina.base.optional import need
+from afina.engine.loop import NOISE
 from afina.evaluation.contract import Evaluation
 from afina.inference.forward import Forward
 from afina.models import saving
@@ -26,9 +27,6 @@ from afina.reporting.card import write_card
 from afina.run.folder import RunFolder
 from afina.run.gather import Gathered
 from afina.tuning.contract import TuningReport
-
-NOISE = 1e-7
-"""Share of the model's largest gradient below which a gradient is rounding, not learning."""
 
 INVARIANT = {"key.bias": "softmax", "k_lin.bias": "softmax", "k_proj.bias": "softmax", ".k.bias": "softmax"}
 """Endings of parameters along which the loss never changes: a constant added to every key moves all scores of a query
@@ -44,6 +42,11 @@ SAME = 1e-5
 def check_learning(model: Model, report: TuningReport, gradient_seen: Mapping[str, float]) -> list[Problem]:
     """Return what did not learn though it should have; a whole block of it is an error.
 
+    Args:
+        model: The trained model.
+        report: What was meant to move.
+        gradient_seen: Largest gradient of each parameter whose stage began; a run may be stopped before the last one's.
+
     Raises:
         QualityError: If a whole block, or everything that moves, never had a gradient, or a weight is not finite.
     """
@@ -51,10 +54,8 @@ def check_learning(model: Model, report: TuningReport, gradient_seen: Mapping[st
     if broken:
         raise QualityError("E-CHECK-001", say("Weights are not finite numbers: {names}.", names=", ".join(broken[:5])))
     floor = NOISE * max(gradient_seen.values(), default=0.0)
-    dead = {
-        name for name in report.names if gradient_seen.get(name, 0.0) <= floor and not name.endswith(tuple(INVARIANT))
-    }
-    moving = set(report.names)
+    dead = {name for name, seen in gradient_seen.items() if seen <= floor and not name.endswith(tuple(INVARIANT))}
+    moving = set(report.names).intersection(gradient_seen)
     for unit, names in model.blocks.units.items():
         meant = {name for name in names if name in moving and not name.endswith(tuple(INVARIANT))}
         if meant and meant <= dead:

@@ -44,10 +44,13 @@ class EarlyStop:
     _best: float = float("-inf")
     _loss: float = float("inf")
     _waited: int = 0
+    _stage: str = ""
 
     def stage_start(self, progress: Progress) -> None:
         """Be patient anew: other parameters move from here on."""
-        self._waited = 0
+        # A run that is gone on with enters its stage a second time, and has waited in it already.
+        if progress.stage != self._stage:
+            self._stage, self._waited = progress.stage, 0
 
     def evaluate_done(self, progress: Progress) -> None:
         """Ask the loop to stop once patience is over."""
@@ -61,9 +64,10 @@ class EarlyStop:
             progress.stop_reason = say("validation stopped improving at step {step}", step=progress.best_step)
 
     def state_dict(self) -> Mapping[str, Any]:
-        """Return the best judgement and the judgements waited since."""
-        return {"best": self._best, "loss": self._loss, "waited": self._waited}
+        """Return the best judgement, the judgements waited since, and the stage they were waited in."""
+        return {"best": self._best, "loss": self._loss, "waited": self._waited, "stage": self._stage}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on counting where it was."""
-        self._best, self._loss, self._waited = state["best"], state["loss"], state["waited"]
+        self._best, self._loss = state["best"], state["loss"]
+        self._waited, self._stage = state["waited"], state["stage"]
