@@ -32,7 +32,7 @@ class Timed:
 
     def step_done(self, progress: Progress) -> None:
         """Take the time."""
-        self.watch.tick()
+        self.watch.tick(progress.num_rows)
         self.losses.append(progress.loss)
 
     def state_dict(self) -> Mapping[str, Any]:

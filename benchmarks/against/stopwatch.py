@@ -10,25 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 from against.rounds import MARK
-from against.workloads import BATCH_ROWS
 
 
 class Stopwatch:
-    """Wall and CPU time at the end of each step."""
+    """Wall and CPU time, and rows trained on, at the end of each step."""
 
     def __init__(self) -> None:
-        self._times: list[tuple[float, float]] = []
+        self._times: list[tuple[float, float, int]] = []
 
-    def tick(self) -> None:
-        """Take the time."""
-        self._times.append((time.perf_counter(), time.process_time()))
+    def tick(self, rows: int) -> None:
+        """Take the time after so many rows in all."""
+        self._times.append((time.perf_counter(), time.process_time(), rows))
 
     def rates(self, dropped_steps: int) -> dict[str, float]:
         """Return examples per wall second and per CPU second over the steps after the dropped ones, and those steps."""
-        (wall, cpu), (end_wall, end_cpu) = self._times[dropped_steps - 1], self._times[-1]
+        (wall, cpu, rows), (end_wall, end_cpu, end_rows) = self._times[dropped_steps - 1], self._times[-1]
+        done = end_rows - rows
         steps = len(self._times) - dropped_steps
-        rows = steps * BATCH_ROWS
-        return {"rate": rows / (end_wall - wall), "cpu_rate": rows / (end_cpu - cpu), "steps": steps}
+        return {"rate": done / (end_wall - wall), "cpu_rate": done / (end_cpu - cpu), "steps": steps}
 
 
 def answer(main: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -19,6 +19,9 @@ LongText = Literal["truncate", "windows"]
 _NO_LIMIT = 1_000_000
 """Tokenizers without a known limit declare an astronomically large one."""
 
+_VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "merges.txt")
+"""Files of which every tokenizer has at least one."""
+
 _SHIFTED = frozenset(
     {"camembert", "data2vec-text", "ibert", "layoutlmv3", "lilt", "longformer", "luke", "markuplm"}
 ) | {*("mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod")}
@@ -75,7 +78,7 @@ class Processor:
             truncation="longest_first" if not windows else True,
             max_length=max_tokens,
             return_overflowing_tokens=windows,
-            stride=max_tokens // 4 if windows else 0,
+            stride=self._overlap(max_tokens, pairs) if windows else 0,
         )
         owners = cut.get("overflow_to_sample_mapping", range(len(texts)))
         documents: list[list[np.ndarray]] = [[] for _ in texts]
@@ -89,6 +92,11 @@ class Processor:
             for own, kinds, length in zip(documents, types, lengths, strict=True)
         ]
 
+    def _overlap(self, max_tokens: int, pairs: bool) -> int:
+        # A quarter, but always less than what is left of a window beside its special tokens, which a pair's halves share.
+        room = max_tokens - self.tokenizer.num_special_tokens_to_add(pairs)
+        return int(max(0, min(max_tokens // 4, (room // 2 if pairs else room) - 1)))
+
     def count(self, texts: Sequence[tuple[str, ...]]) -> list[int]:
         """Return the number of tokens of each text, special tokens included, nothing cut."""
         columns = zip(*(text if len(text) <= 2 else ("\n".join(text),) for text in texts), strict=True)
@@ -101,20 +109,23 @@ def load(source: Source) -> Processor:
     Raises:
         SourceError: If the base has none that can be read.
     """
+    # Without its files transformers makes a tokenizer that knows no word, and says nothing.
+    if not any(True for pattern in _VOCABULARIES for _ in source.folder.glob(pattern)):
+        raise _unreadable(source, say("there is none"))
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise SourceError(
-            "E-MODEL-007",
-            say(
-                "The tokenizer of {name} cannot be read: {reason}",
-                name=source.origin.name,
-                reason=str(error).split("\n")[0],
-            ),
-            where=str(source.folder),
-            mend=say("Put the tokenizer's files (tokenizer.json) beside the weights."),
-        ) from error
+        raise _unreadable(source, str(error).split("\n")[0]) from error
     return Processor(tokenizer, _longest(source, tokenizer))
+
+
+def _unreadable(source: Source, reason: str) -> SourceError:
+    return SourceError(
+        "E-MODEL-007",
+        say("The tokenizer of {name} cannot be read: {reason}", name=source.origin.name, reason=reason),
+        where=str(source.folder),
+        mend=say("Put the tokenizer's files (tokenizer.json) beside the weights."),
+    )
 
 
 def _longest(source: Source, tokenizer: Any) -> int:

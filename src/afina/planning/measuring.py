@@ -94,7 +94,8 @@ def measure(job: Job, facts: DeviceFacts) -> Plan:
     if measured is not None:
         training_s, total_s = _times(job, case, measured, saved)
     helping = mends.for_memory(case, room, model, report) if memory.verdict != "fits" else ()
-    helping = (*helping, *(mends.for_disk() if disk.verdict != "fits" else ()))
+    if disk.verdict != "fits":
+        helping = (*helping, *mends.for_disk(case, saved, disk.free_bytes, model, report))
     return Plan(_steps(job, sizes), report.num_trainable, report.num_total, memory, disk, training_s, total_s, helping)
 
 

@@ -19,6 +19,7 @@ from afina.planning.figures import Mend
 from afina.planning.footprint import Parts, Room
 from afina.planning.span import Span
 from afina.planning.state import state_bytes
+from afina.planning.storage import Storage, storage
 from afina.planning.wording import percent
 from afina.planning.workload import Sizes, longest_rows
 from afina.tuning.contract import TuningReport
@@ -100,12 +101,25 @@ def for_memory(case: Case, room: Room, model: Model, report: TuningReport) -> tu
     return (*found.values(), Mend((), last))
 
 
-def for_disk() -> tuple[Mend, ...]:
-    """Return what helps when the disk is too small."""
-    return (
-        Mend((), say("Free some space, or name a folder on another disk with output=.")),
-        Mend(("tuning=last-blocks",), say("smaller checkpoints, since fewer weights move")),
-    )
+def for_disk(case: Case, needed: Storage, free_bytes: int, model: Model, report: TuningReport) -> tuple[Mend, ...]:
+    """Return changes with which a run fits on the disk, the one that costs no quality first.
+
+    Args:
+        case: The run as it is.
+        needed: The disk that it takes.
+        free_bytes: What is free.
+        model: Its model.
+        report: What moves.
+    """
+    found = [Mend((), say("Free some space, or name a folder on another disk with output=."))]
+    learning = len(model.blocks.blocks) - report.frozen_blocks
+    for number in _halves(learning, 1):
+        parts = _upper(case, model, number, learning).parts
+        if storage(parts.moving, parts.state, needed.model, needed.num_saves).peak.high <= free_bytes:
+            price = say("smaller checkpoints, since fewer weights move")
+            found.append(Mend(("tuning=last-blocks", f"tuning.num_blocks={number}"), price))
+            break
+    return tuple(found)
 
 
 def _changes(case: Case, model: Model, report: TuningReport) -> Iterator[tuple[str, tuple[str, ...], str, Case]]:

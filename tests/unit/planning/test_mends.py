@@ -4,6 +4,7 @@ import pytest
 
 from afina.planning import measuring, mends
 from afina.planning.footprint import CLOSING_BYTES, GROWTH_BYTES, Room
+from afina.planning.storage import storage
 from afina.planning.workload import Sizes
 
 KINDS = ["training.micro_batch_size", "training.optimizer", "data.max_tokens", "tuning=last-blocks", "tuning=head"]
@@ -79,5 +80,8 @@ def test_overrides_are_understood_by_the_recipe(case, tmp_path):
         reading.read(recipe, mend.overrides)
 
 
-def test_disk_mends_say_something():
-    assert all(str(mend) for mend in mends.for_disk())
+def test_smaller_checkpoints_are_offered_where_they_fit(case):
+    whole = storage(case[0].parts.moving, case[0].parts.state, 1e6, num_saves=10)
+    enough = mends.for_disk(case[0], whole, int(whole.peak.high * 0.9), *case[1:])
+    assert [mend.overrides[:1] for mend in enough] == [(), ("tuning=last-blocks",)]
+    assert len(mends.for_disk(case[0], whole, 1000, *case[1:])) == 1
