@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 
 from afina.base import durable
+from afina.base.errors import DataError, RunError
 from afina.cli.main import main
+from afina.recipe.resolved import Resolved
+from afina.run import evaluating, python
 from afina.run.folder import RunFolder
+from afina.run.opened import open_run
 
 GUARD = """
 import socket
@@ -193,6 +197,26 @@ def test_a_run_that_is_refused_leaves_no_folder_and_its_name_free(project, tmp_p
     assert not (tmp_path / "refused").exists()
     assert type_in("train", "nowhere.yaml")[0] == 2
     assert type_in(*words, "base=./no-such-base")[0] == 6
+
+
+def test_python_trains_the_same_run_and_answers(first, project, tiny_bert, tmp_path):
+    given = Resolved.load(Path(first["path"], "recipe.yaml").read_text("utf-8")).recipe.model_dump(mode="json")
+    run = python.train(show_progress=False, **{**given, "output": str(tmp_path / "run")})
+    assert run.verdict == first["verdict"]
+    mine, theirs = (Path(folder, "model", "model.safetensors") for folder in (run.folder.path, first["path"]))
+    assert mine.read_bytes() == theirs.read_bytes()
+    opened = open_run(str(run.folder.path))
+    [one, same] = opened.predict(["where is my parcel", {"text": "where is my parcel", "more": 1}])
+    assert one == same
+    assert one.answer in opened.labels
+    assert opened.text_columns == ("text",)
+    with pytest.raises(RunError, match="no column 'text'"):
+        opened.predict({"body": "where"})
+    assert python.resume(run.folder).folder == run.folder
+    rows = tmp_path / "strange.csv"
+    rows.write_text("text,intent\nwhere is it,never heard of\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not among"):
+        evaluating.evaluate(opened, rows)
 
 
 def test_processes_train_together_and_one_speaks(project, tmp_path):

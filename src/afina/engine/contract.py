@@ -59,7 +59,8 @@ class OptimizerMaker(Protocol):
         """Return the optimiser.
 
         Args:
-            groups: Each with `params` (tensors), `lr` and `decays`, whether weight decay applies.
+            groups: Each with `params` (tensors), `lr` and `decays`, whether weight decay applies. The maker may put
+                a `factor` into its own groups, by which their learning rate is then multiplied.
         """
         ...
 

@@ -42,7 +42,7 @@ class Optimizing:
     def step(self, learning_rate: float) -> None:
         """Take one step; a group learns at its scale of `learning_rate`. Parameters without a gradient stay."""
         for group, torch_group in zip(self.groups, self.optimizer.param_groups, strict=True):
-            torch_group["lr"] = learning_rate * group.learning_rate_scale
+            torch_group["lr"] = learning_rate * group.learning_rate_scale * torch_group.get("factor", 1.0)
         self.optimizer.step()
 
     def gradients(self) -> list[Tensor]:

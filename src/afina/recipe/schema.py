@@ -38,7 +38,7 @@ class Base(Section):
     name: Text
     """`builtin:minilm`, a folder, an earlier run, or a model's name on the Hub."""
     revision: Text | None = None
-    """Branch, tag or commit on the Hub; null means its main branch, and the commit found is recorded in the run."""
+    """Branch, tag or commit on the Hub; null means its main branch. The run records the SHA-256 of the weights."""
     trust_remote_code: bool = False
     """Whether Python code that comes with the model may run. It can do anything that you can: only for a source you
     trust."""
@@ -115,16 +115,17 @@ class Training(Section):
     global_batch_size: PositiveInt = 32
     """Rows per optimiser step, over all processes, 1 and up."""
     micro_batch_size: Automatic | PositiveInt = "auto"
-    """Rows computed at once on one device, 1 and up; auto finds what fits. It changes speed and memory, not the
-    result."""
+    """Rows computed at once on one device, 1 and up; auto takes the whole batch and halves it where memory does not
+    suffice. It changes speed and memory, not what is learnt."""
     max_gradient_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Length above which a step's gradient is scaled down, above 0; null switches it off."""
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
     """Number format of the computation; auto takes bfloat16 where the hardware has it natively, else float32."""
     save_every_steps: Automatic | PositiveInt = "auto"
-    """Optimiser steps between checkpoints, 1 and up; auto saves at every evaluation and often enough to lose little."""
+    """Optimiser steps between checkpoints, 1 and up; auto saves whenever the validation rows are evaluated."""
     evaluate_every_steps: Automatic | PositiveInt = "auto"
-    """Optimiser steps between evaluations on the validation rows, 1 and up; auto evaluates a few times per epoch."""
+    """Optimiser steps between evaluations on the validation rows, 1 and up; auto evaluates once per epoch, and at most
+    twenty times a run."""
     callbacks: tuple[Annotated[Section, Choice("engine.callbacks")], ...] = Field(
         default=("early-stop",), validate_default=True
     )

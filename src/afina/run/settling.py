@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator
     if training.micro_batch_size == "auto":
         share = -(-training.global_batch_size // processes.num_processes)
         yield "training.micro_batch_size", share, say("the whole batch at once; halved where memory does not suffice")
-    every = max(1, steps * max(1, round(epochs / EVALUATIONS_PER_RUN)))
+    every = max(1, steps * max(1, math.ceil(epochs / EVALUATIONS_PER_RUN)))
     if training.evaluate_every_steps == "auto":
         yield "training.evaluate_every_steps", every, say("once per epoch, at most twenty times a run")
     if training.save_every_steps == "auto":

@@ -69,8 +69,8 @@ def _choose(model: Tunable, config: Config) -> Choice:
         epochs, share = (
             (None, HEAD_FIRST_SHARE) if config.head_first_epochs == "auto" else (config.head_first_epochs, None)
         )
-        head_first = Stage("head first", head, epochs, share, HEAD_LEARNING_RATE)
-        stages = (head_first, Stage("everything", names))
+        head_first = Stage(say("head first"), head, epochs, share, HEAD_LEARNING_RATE)
+        stages = (head_first, Stage(say("everything"), names))
     return Choice(names, rate, reason, scales, stages)
 
 

@@ -16,6 +16,7 @@ from rich.progress import Progress as Bar
 from afina.base import environment
 from afina.base.messages import say
 from afina.engine.contract import Progress
+from afina.metrics import wording
 from afina.recipe.section import Section
 
 
@@ -118,10 +119,12 @@ class ProgressBar:
         )
 
     def _text(self, progress: Progress) -> str:
-        text = say("loss {loss:.3f}", loss=progress.loss)
+        text = say("loss {loss}", loss=wording.number(progress.loss, 3))
         if progress.judgement is not None:
             name, value = next(iter(progress.judgement.scores.items()))
-            text += say("  validation {metric} {value:.3f}", metric=name.replace("_", " "), value=value)
+            text += say(
+                "  validation {metric} {value}", metric=wording.title(name), value=wording.value_text(name, value)
+            )
         return text
 
     def _remaining_s(self, progress: Progress) -> float:

@@ -19,6 +19,9 @@ class Config(Section):
     """The technique's name."""
     beta2_decay: Annotated[float, Field(lt=0.0)] = -0.8
     """How fast the memory of squared gradients grows; -0.8 in the paper."""
+    learning_rate_factor: Annotated[float, Field(gt=0.0)] = 20.0
+    """Adafactor's steps are relative to the size of the weights; an encoder's are about 1/20, so that with this factor a
+    learning rate means what it means for AdamW."""
     clip_threshold: Annotated[float, Field(ge=1.0)] = 1.0
     """Largest root mean square of an update."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
@@ -33,6 +36,7 @@ def build(config: Config) -> OptimizerMaker:
             {
                 "params": list(group["params"]),
                 "lr": group["lr"],
+                "factor": config.learning_rate_factor,
                 "weight_decay": config.weight_decay if group["decays"] else 0.0,
             }
             for group in groups
