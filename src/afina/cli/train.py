@@ -64,6 +64,7 @@ def _plan(resolved: Resolved) -> None:
         planned = planning_of(prepared, Path(resolved.recipe.output or ROOT))
     if output.settings.json:
         output.print_json(planned.to_dict())
-        return
-    for line in [*moves(prepared), *planned.lines()]:
-        output.show(line)
+    else:
+        for line in [*moves(prepared), *planned.lines()]:
+            output.show(line)
+    planned.require()

@@ -8,6 +8,8 @@ import resource
 
 import torch
 
+from afina.base import allocator
+
 
 def is_exhausted(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, on the CPU or on an accelerator."""
@@ -19,6 +21,7 @@ def is_exhausted(error: BaseException) -> bool:
 def release() -> None:
     """Give back what is no longer referred to."""
     gc.collect()
+    allocator.give_back_freed_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

@@ -56,6 +56,11 @@ class Plan:
         """Why it does not fit, or only just does."""
         return wording.reasons(self)
 
+    @property
+    def sentence(self) -> str:
+        """The plan in one sentence, for a run that begins."""
+        return wording.sentence(self)
+
     def lines(self) -> list[str]:
         """Return the plan for the terminal, in the language in force."""
         return wording.lines(self)

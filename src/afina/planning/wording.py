@@ -43,6 +43,17 @@ def lines(plan: Plan) -> list[str]:
     return [*(f"{name:<8} {text}" for name, text in rows.items()), *_verdict(plan), _indented(left_out())]
 
 
+def sentence(plan: Plan) -> str:
+    """Return what the run will take, in one sentence."""
+    return say(
+        "Plan: {steps} steps; time: {time}; memory: {memory}; disk: {disk}.",
+        steps=plan.steps.num_steps,
+        time=_time(plan),
+        memory=_sizes(plan.memory.peak),
+        disk=_sizes(plan.disk.peak),
+    )
+
+
 def reasons(plan: Plan) -> tuple[str, ...]:
     """Return why a plan does not fit, or only just does."""
     found = []

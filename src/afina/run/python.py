@@ -18,6 +18,7 @@ from afina.run.folder import RunFolder, environment_of
 from afina.run.interruption import LeaveWhenAsked
 from afina.run.listener import Listener, Plain, Silent
 from afina.run.opened import Run
+from afina.run.planning_of import planning_of
 from afina.run.signals import Signals
 
 
@@ -75,6 +76,10 @@ def begin(
         with Lease(run.path):
             try:
                 prepared = execute.prepare(resolved, num_processes, listener=listener)
+                listener.stage(say("timing a few steps"))
+                plan = planning_of(prepared, run.path)
+                plan.require()
+                listener.remark(plan.sentence)
             except AfinaError:
                 durable.remove_folder(run.path)
                 raise
