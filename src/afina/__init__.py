@@ -45,15 +45,21 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {"open_run": "afina.run.opened", "resume": "afina.run.python", "train": "afina.run.python"}
-
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    if name == "open_run":
+        from afina.run.opened import open_run
 
-    return getattr(import_module(_HOMES.get(name, "afina.base.errors")), name)
+        return open_run
+    if name in {"resume", "train"}:
+        from afina.run import python
+
+        return getattr(python, name)
+    from afina.base import errors
+
+    return getattr(errors, name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""The laws that every objective keeps: a sum and a count, whatever the split; and the losses against plain arithmetic."""
+"""The laws that every objective keeps: a sum and a count, whatever the split; and its losses are plain arithmetic."""
 
 import numpy as np
 import pytest
@@ -114,7 +114,7 @@ def test_gradients_are_those_of_finite_differences(kind, options, problem):
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_objective_says_what_it_needs(kind):
     objective = tiny.technique("objectives", kind)
-    assert objective.needs <= {name for name in Aids.__dataclass_fields__}
+    assert objective.needs <= set(Aids.__dataclass_fields__)
     assert isinstance(objective.columns, frozenset)
 
 
@@ -157,7 +157,12 @@ def test_supervised_equals_plain_arithmetic(options, problem):
     elif weights is not None:
         weights = np.array(weights)
     expected = _reference(
-        problem, outputs.numpy(), batch.targets.numpy(), options.get("label_smoothing", 0.0), weights, options.get("focal_gamma", 0.0)
+        problem,
+        outputs.numpy(),
+        batch.targets.numpy(),
+        options.get("label_smoothing", 0.0),
+        weights,
+        options.get("focal_gamma", 0.0),
     )
     assert float(_loss(objective, problem, outputs, batch).loss_sum) == pytest.approx(expected, rel=1e-12)
 
@@ -177,7 +182,8 @@ def test_as_many_weights_as_classes_are_wanted():
 
 
 @pytest.mark.parametrize(
-    "options", [{"label_smoothing": 1.0}, {"label_smoothing": -0.1}, {"focal_gamma": -1.0}, {"class_weights": (1.0, 0.0)}]
+    "options",
+    [{"label_smoothing": 1.0}, {"label_smoothing": -0.1}, {"focal_gamma": -1.0}, {"class_weights": (1.0, 0.0)}],
 )
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):

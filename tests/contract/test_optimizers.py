@@ -37,7 +37,9 @@ class _Weights(nn.Module):
         super().__init__()
         draw = torch.Generator().manual_seed(0)
         for name, shape in SHAPES.items():
-            self.register_parameter(name.replace(".", "_"), nn.Parameter(torch.randn(shape, generator=draw, dtype=dtype)))
+            self.register_parameter(
+                name.replace(".", "_"), nn.Parameter(torch.randn(shape, generator=draw, dtype=dtype))
+            )
 
     def named_parameters(self, *_, **__):
         return [(name, getattr(self, name.replace(".", "_"))) for name in SHAPES]
@@ -57,7 +59,10 @@ def _steps(optimizing, model, steps, rate=1e-2):
 
 
 def _same(one, other):
-    return all(torch.equal(mine, theirs) for (_, mine), (_, theirs) in zip(one.named_parameters(), other.named_parameters(), strict=True))
+    return all(
+        torch.equal(mine, theirs)
+        for (_, mine), (_, theirs) in zip(one.named_parameters(), other.named_parameters(), strict=True)
+    )
 
 
 @every_optimizer
@@ -104,7 +109,11 @@ def test_without_its_state_it_would_not_go_on_the_same(kind):
     twin.load_state_dict(model.state_dict())
     _steps(optimizing, model, range(3, 5))
     _steps(_optimizing(kind, twin), twin, range(3, 5))
-    different = [name for (name, one), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True) if not torch.equal(one, other)]
+    different = [
+        name
+        for (name, one), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True)
+        if not torch.equal(one, other)
+    ]
     assert different == list(SHAPES)
 
 
@@ -138,11 +147,17 @@ def test_a_groups_scale_is_a_factor_on_its_learning_rate(kind):
 
 @every_optimizer
 def test_only_the_scaled_group_is_slowed(kind):
-    one_slow = tuple(Group(group.name, group.names, 0.5 if group.name == "head" else 1.0, group.decays) for group in GROUPS)
+    one_slow = tuple(
+        Group(group.name, group.names, 0.5 if group.name == "head" else 1.0, group.decays) for group in GROUPS
+    )
     model, twin = _Weights(), _Weights()
     _steps(_optimizing(kind, model, one_slow), model, range(2))
     _steps(_optimizing(kind, twin), twin, range(2))
-    different = {name for (name, one), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True) if not torch.equal(one, other)}
+    different = {
+        name
+        for (name, one), (_, other) in zip(model.named_parameters(), twin.named_parameters(), strict=True)
+        if not torch.equal(one, other)
+    }
     assert different == {"head.matrix"}
 
 

@@ -75,7 +75,9 @@ def _of_transformers(make, warm_up, num_steps):
     return rates
 
 
-@pytest.mark.parametrize(("kind", "make"), [("linear", get_linear_schedule_with_warmup), ("cosine", get_cosine_schedule_with_warmup)])
+@pytest.mark.parametrize(
+    ("kind", "make"), [("linear", get_linear_schedule_with_warmup), ("cosine", get_cosine_schedule_with_warmup)]
+)
 @pytest.mark.parametrize("share", [0.0, 0.06, 0.3])
 def test_the_fall_is_that_of_transformers(kind, make, share):
     rising = int(share * 50)

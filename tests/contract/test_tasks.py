@@ -14,7 +14,6 @@ from afina.models import loading, sources
 from afina.models import processor as processors
 from afina.recipe.schema import Base
 from afina.tasks.contract import Limit
-from tests import tiny
 
 KINDS = registry.names("tasks")
 TEXTS = ("abc def", "gh ij kl mn", "op", "qr st uv wx yz abc def gh ij", "kl mn", "zz top")
@@ -142,7 +141,9 @@ def test_targets_are_references_and_rows_without_labels_have_none(setting, kind,
             assert segment.target * task.reader.scale + task.reader.shift == pytest.approx(reference)
         else:
             np.testing.assert_array_equal(segment.target, reference)
-    bare = [Row(row.number, row.file, row.line, {key: row.values[key] for key in place.columns.text}) for row in place.rows]
+    bare = [
+        Row(row.number, row.file, row.line, {key: row.values[key] for key in place.columns.text}) for row in place.rows
+    ]
     assert all(segment.target is None for segment in task.over(place.columns).encode(bare))
     assert all(segment.target is None for segment in task.over(place.columns).encode(place.rows))
 

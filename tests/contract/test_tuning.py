@@ -115,7 +115,9 @@ def test_dropout_of_a_frozen_part_is_off_and_of_a_moving_part_on(tiny_folder, ki
     batch = tiny.batch(model, tiny.rows(4))
     seen = {}
     for depth, block in enumerate(model.block_modules):
-        block.register_forward_hook(lambda _, __, output, depth=depth: seen.setdefault(depth, []).append(output.detach()))
+        block.register_forward_hook(
+            lambda _, __, output, depth=depth: seen.setdefault(depth, []).append(output.detach())
+        )
     for _ in range(2):
         model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
     for depth, (one, other) in seen.items():
@@ -272,7 +274,9 @@ def test_bias_without_biases_is_refused(build):
     assert error.value.code == "E-TUNING-003"
 
 
-@pytest.mark.parametrize("options", [{"layer_decay": 0.0}, {"layer_decay": 1.1}, {"head_first_epochs": -1}, {"freeze_blocks": -1}])
+@pytest.mark.parametrize(
+    "options", [{"layer_decay": 0.0}, {"layer_decay": 1.1}, {"head_first_epochs": -1}, {"freeze_blocks": -1}]
+)
 def test_values_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         tiny.technique("tuning", "full", **options)

@@ -25,7 +25,11 @@ def ended(tiny_folder, tmp_path_factory):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     script = str(ROOT / "tests" / "invariant" / "two_processes.py")
     result = subprocess.run(
-        [sys.executable, *LAUNCH, script, str(folder), str(out)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *LAUNCH, script, str(folder), str(out)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return folder, [torch.load(out / f"{rank}.pt", weights_only=False) for rank in (0, 1)]

@@ -1,4 +1,4 @@
-"""With `cls` pooling our model is transformers' own classifier: the same logits, before and after training and saving."""
+"""With `cls` pooling our model is transformers' own classifier: equal logits, before and after training and saving."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,10 @@ def test_the_loss_is_that_of_transformers(tiny_folder):
         batch = tiny.batch(model, tiny.rows(6, "cls", problem))
         targets = batch.targets if problem == "single" else batch.targets.double()
         theirs = model.network(
-            input_ids=batch.input_ids, attention_mask=batch.attention_mask.long(), token_type_ids=batch.token_type_ids, labels=targets
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask.long(),
+            token_type_ids=batch.token_type_ids,
+            labels=targets,
         ).loss
         objective = tiny.technique("objectives", "supervised")
         ours = objective.step(lambda b, m=model: m(b.input_ids, b.attention_mask, b.token_type_ids), batch, None)

@@ -39,7 +39,9 @@ def test_a_plan_depends_on_seed_and_epoch_alone(rows, size, seed, epoch):
 
 def test_epochs_and_seeds_differ():
     rows = np.random.default_rng(0).integers(1, 100, 200)
-    orders = {tuple(np.concatenate(batching.Plan(rows, 8, seed).epoch(epoch))) for seed in range(3) for epoch in range(3)}
+    orders = {
+        tuple(np.concatenate(batching.Plan(rows, 8, seed).epoch(epoch))) for seed in range(3) for epoch in range(3)
+    }
     assert len(orders) == 9
 
 

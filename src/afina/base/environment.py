@@ -53,6 +53,15 @@ def thread_request() -> int | None:
     return int(value) if value.isdigit() and int(value) > 0 else None
 
 
+def wait_passively() -> None:
+    """Let idle threads sleep instead of spinning, unless the user chose; to be said before torch is loaded.
+
+    A thread that spins while it waits for another takes the core that other programs, and its own partner, need.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+
 def local_world_size() -> int:
     """Return the number of processes a launcher started on this machine; all of them where it does not say."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", str(world_size())))

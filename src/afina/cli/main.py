@@ -15,6 +15,7 @@ from typing import Any
 
 import typer
 
+from afina.base import environment
 from afina.base.errors import AfinaError, MissingExtraError, UsageError
 from afina.base.messages import say, set_language
 from afina.cli import global_options, output
@@ -24,6 +25,9 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 BROKEN_PIPE = 141
 """Exit code when nobody reads the output any more, as of a process that SIGPIPE ended."""
+
+BUSY = 0.5
+"""Busy processes of other programs from which on threads of ours that wait must not spin."""
 
 # Typer names its error for a parameter, not the one above it for any unusable command line, nor that one's own parent.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -36,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; None takes the process's own.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > BUSY:
+        environment.wait_passively()
     output.reset()
     set_language(_asked_language(words))  # before any help text is made
     for stream in (sys.stdout, sys.stderr):

@@ -72,11 +72,14 @@ class Telling:
             output.log(note)
 
     def remark(self, sentence: str) -> None:
-        """Say it above whatever is being drawn."""
-        if self._spinner is not None:
-            self._spinner.console.print(sentence, markup=False)
-        else:
-            output.log(sentence, level="warn")
+        """Say it."""
+        self.close()
+        output.log(sentence)
+
+    def warning(self, sentence: str) -> None:
+        """Say it, also where only results and errors are wanted."""
+        self.close()
+        output.log(sentence, level="warn")
 
 
 class Paced:

@@ -81,7 +81,8 @@ def reload(source: Source, spec: HeadSpec, processor: Processor) -> Model:
 
 
 def _network(source: Source, spec: HeadSpec) -> Any:
-    keywords: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, "local_files_only": True}
+    trust: dict[str, Any] = {"trust_remote_code": source.trusted, "local_files_only": True}
+    keywords: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, **trust}
     try:
         with _quiet():
             if spec.pooling == "mean":
@@ -92,6 +93,7 @@ def _network(source: Source, spec: HeadSpec) -> Any:
                 id2label=dict(enumerate(spec.labels)),
                 label2id={label: index for index, label in enumerate(spec.labels)},
                 problem_type=_PROBLEM_TYPES[spec.problem],
+                **trust,
             )
             return AutoModelForSequenceClassification.from_pretrained(
                 source.folder, config=config, ignore_mismatched_sizes=True, **keywords

@@ -93,7 +93,7 @@ class Processor:
         ]
 
     def _overlap(self, max_tokens: int, pairs: bool) -> int:
-        # A quarter, but always less than what is left of a window beside its special tokens, which a pair's halves share.
+        # A quarter, but less than a window holds beside its special tokens, which the halves of a pair share.
         room = max_tokens - self.tokenizer.num_special_tokens_to_add(pairs)
         return int(max(0, min(max_tokens // 4, (room // 2 if pairs else room) - 1)))
 
@@ -113,7 +113,7 @@ def load(source: Source) -> Processor:
     if not any(True for pattern in _VOCABULARIES for _ in source.folder.glob(pattern)):
         raise _unreadable(source, say("there is none"))
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=source.trusted)
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(source, str(error).split("\n")[0]) from error
     return Processor(tokenizer, _longest(source, tokenizer))

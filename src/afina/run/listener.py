@@ -26,7 +26,11 @@ class Listener(Protocol):
         ...
 
     def remark(self, sentence: str) -> None:
-        """Something happened that the user should know."""
+        """Something happened that is good to know."""
+        ...
+
+    def warning(self, sentence: str) -> None:
+        """Something happened that the user must know."""
         ...
 
 
@@ -45,6 +49,9 @@ class Silent:
     def remark(self, sentence: str) -> None:
         """Do nothing."""
 
+    def warning(self, sentence: str) -> None:
+        """Do nothing."""
+
 
 class Plain(Silent):
     """Prints what begins, and what should be known, on standard error: for scripts and notebooks."""
@@ -54,5 +61,9 @@ class Plain(Silent):
         print(f"{sentence}...", file=sys.stderr, flush=True)
 
     def remark(self, sentence: str) -> None:
+        """Print it."""
+        print(sentence, file=sys.stderr, flush=True)
+
+    def warning(self, sentence: str) -> None:
         """Print it."""
         print(sentence, file=sys.stderr, flush=True)

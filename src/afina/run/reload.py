@@ -13,14 +13,14 @@ from typing import Any
 
 import torch
 
+from afina.base import registry
 from afina.data.contract import Row
 from afina.inference.forward import Forward
 from afina.inference.precision import Precision
 from afina.models import loading, sources
 from afina.models import processor as processors
 from afina.models.contract import HeadSpec
-from afina.tasks import text_classification
-from afina.tasks.text_classification import TextClassification
+from afina.tasks.contract import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Reloaded:
         forward: The model, ready to run.
     """
 
-    task: TextClassification
+    task: Task
     forward: Forward
 
 
@@ -47,7 +47,8 @@ def reload(folder: Path, device: torch.device, precision: Precision) -> Reloaded
     processor = processors.load(source)
     spec = HeadSpec(tuple(description["labels"]), description["problem"], description["pooling"])
     model = loading.reload(source, spec, processor)
-    return Reloaded(text_classification.restore(description, processor), Forward(model, device, precision))
+    task: Task = registry.module("tasks", description["task"]).restore(description, processor)
+    return Reloaded(task, Forward(model, device, precision))
 
 
 def as_rows(values: list[dict[str, Any]]) -> list[Row]:

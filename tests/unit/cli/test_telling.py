@@ -1,5 +1,6 @@
 """What is said while a run goes on."""
 
+from afina.cli import output
 from afina.cli.telling import Paced, Telling, findings
 from afina.run.folder import RunFolder
 
@@ -8,7 +9,10 @@ def test_stages_are_lines_where_there_is_no_terminal(tmp_path, capsys):
     with Telling() as told:
         told.opened(RunFolder(tmp_path / "a"))
         told.stage("reading")
-        told.remark("mind this")
+        output.settings.quiet = True
+        told.remark("good to know")
+        told.warning("mind this")
+        output.reset()
     assert capsys.readouterr().err == f"Run: {tmp_path / 'a'}\nreading...\nmind this\n"
     assert told.folder == RunFolder(tmp_path / "a")
 

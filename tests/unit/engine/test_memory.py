@@ -11,7 +11,10 @@ from afina.engine import memory
     [
         (MemoryError(), True),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:124] . DefaultCPUAllocator: can't allocate memory: you tried"),
+            True,
+        ),
         (RuntimeError("shape '[4, 2]' is invalid for input of size 6"), False),
         (ValueError("can't allocate memory"), False),
         (KeyboardInterrupt(), False),

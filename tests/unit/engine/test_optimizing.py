@@ -34,5 +34,7 @@ def test_state_is_kept_by_name_and_not_by_number(tiny_folder):
     assert {key.rsplit("|", 1)[1] for key in state.tensors} == {"exp_avg", "exp_avg_sq", "step"}
     parameters = dict(model.named_parameters())
     assert all(
-        value.shape == parameters[key.rsplit("|", 1)[0]].shape for key, value in state.tensors.items() if not key.endswith("step")
+        value.shape == parameters[key.rsplit("|", 1)[0]].shape
+        for key, value in state.tensors.items()
+        if not key.endswith("step")
     )

@@ -34,7 +34,9 @@ def test_a_share_leaves_the_last_step_to_the_rest():
     assert _steps([_head(share=0.9), REST], 2, 2) == [("head first", 0, 1), ("everything", 1, 2)]
 
 
-@pytest.mark.parametrize(("epochs", "num_steps", "name"), [(3.0, 25, "everything"), (2.5, 25, "everything"), (0.01, 25, "head first")])
+@pytest.mark.parametrize(
+    ("epochs", "num_steps", "name"), [(3.0, 25, "everything"), (2.5, 25, "everything"), (0.01, 25, "head first")]
+)
 def test_a_stage_without_a_step_is_refused(epochs, num_steps, name):
     with pytest.raises(RecipeError) as error:
         spans([_head(epochs=epochs), REST], 10, num_steps)

@@ -28,11 +28,13 @@ def test_every_parameter_has_one_depth(tiny_folder, family, pooling):
 
 @pytest.mark.parametrize("family", sorted(set(tiny.FAMILIES) - SHARED_BLOCK))
 def test_nothing_that_feeds_a_lower_block_stands_above_it(tiny_folder, family):
-    # Gradients of the first block's output reach the embeddings and itself; those of the last reach all but what is above.
+    # Gradients of the first block's output reach the embeddings and itself; those of the last, all but the top.
     model = tiny.load(tiny_folder(family), "mean")
     outputs = []
     for block in model.block_modules:
-        block.register_forward_hook(lambda _, __, output: outputs.append(output[0] if isinstance(output, tuple) else output))
+        block.register_forward_hook(
+            lambda _, __, output: outputs.append(output[0] if isinstance(output, tuple) else output)
+        )
     batch = tiny.batch(model, tiny.rows(2, "mean"))
     model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
     parameters = dict(model.named_parameters())

@@ -89,14 +89,18 @@ def test_pairs_keep_both_halves_and_say_which_is_which(processor, long_text):
 
 @pytest.mark.parametrize("long_text", ["truncate", "windows"])
 @pytest.mark.parametrize("max_tokens", [5, 6, 8])
-@pytest.mark.parametrize("texts", [[(LONG,), ("a",), ("",)], [(LONG, LONG), ("a", LONG), ("", "")]], ids=["one", "pairs"])
+@pytest.mark.parametrize(
+    "texts", [[(LONG,), ("a",), ("",)], [(LONG, LONG), ("a", LONG), ("", "")]], ids=["one", "pairs"]
+)
 def test_even_the_smallest_limits_hold(processor, max_tokens, long_text, texts):
     codes = processor.encode(texts, max_tokens, long_text)
     assert len(codes) == 3
     assert all(2 <= len(document) <= max_tokens for code in codes for document in code.documents)
 
 
-@given(st.lists(st.text(max_size=80), min_size=1, max_size=5), st.integers(6, 40), st.sampled_from(["truncate", "windows"]))
+@given(
+    st.lists(st.text(max_size=80), min_size=1, max_size=5), st.integers(6, 40), st.sampled_from(["truncate", "windows"])
+)
 @settings(max_examples=40, deadline=None)
 def test_any_text_is_read_within_the_limit(processor, texts, max_tokens, long_text):
     codes = processor.encode([(text,) for text in texts], max_tokens, long_text)

@@ -76,7 +76,9 @@ def test_the_packaged_model_is_the_one_our_figures_were_measured_on():
     assert any("English" in fact for fact in source.origin.facts)
 
 
-@pytest.mark.parametrize("name", ["no/such-model-of-anybody", "nosuchmodel", "./nowhere", "/no/where/at/all", "C:\\models\\mine"])
+@pytest.mark.parametrize(
+    "name", ["no/such-model-of-anybody", "nosuchmodel", "./nowhere", "/no/where/at/all", "C:\\models\\mine"]
+)
 def test_what_is_neither_here_nor_on_the_hub_is_refused(name):
     _refused(name, "E-MODEL-002")
 

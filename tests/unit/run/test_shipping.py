@@ -46,8 +46,10 @@ def test_key_biases_are_exempt_on_every_family(tiny_folder, family):
 
 def test_a_dead_block_fails_the_run(trained):
     model, loop = trained
-    dead = {name: 0.0 for name in model.blocks.blocks[1]}
-    sentence = _refused("E-CHECK-002", shipping.check_learning, model, loop.material.report, {**loop.gradient_seen, **dead})
+    dead = dict.fromkeys(model.blocks.blocks[1], 0.0)
+    sentence = _refused(
+        "E-CHECK-002", shipping.check_learning, model, loop.material.report, {**loop.gradient_seen, **dead}
+    )
     assert "block 1" in sentence
 
 
@@ -57,13 +59,17 @@ def test_a_block_cut_off_from_the_loss_is_found_by_training(tiny_folder):
     # A detour: the last block's work is thrown away, its input handed on.
     model.block_modules[1].register_forward_hook(lambda _, inputs, output: inputs[0])
     loop.fit()
-    assert "block 1" in _refused("E-CHECK-002", shipping.check_learning, model, loop.material.report, loop.gradient_seen)
+    assert "block 1" in _refused(
+        "E-CHECK-002", shipping.check_learning, model, loop.material.report, loop.gradient_seen
+    )
 
 
 def test_one_dead_weight_is_listed_and_does_not_fail_the_run(trained):
     model, loop = trained
     name = model.blocks.blocks[0][0]
-    problems = shipping.check_learning(model, loop.material.report, {**loop.gradient_seen, name: 1e-9 * max(loop.gradient_seen.values())})
+    problems = shipping.check_learning(
+        model, loop.material.report, {**loop.gradient_seen, name: 1e-9 * max(loop.gradient_seen.values())}
+    )
     assert [problem.where for problem in problems] == [name]
 
 
