@@ -20,7 +20,7 @@ class Config(Section):
     beta2_decay: Annotated[float, Field(lt=0.0)] = -0.8
     """How fast the memory of squared gradients grows; -0.8 in the paper."""
     learning_rate_factor: Annotated[float, Field(gt=0.0)] = 20.0
-    """Adafactor's steps are relative to the size of the weights; an encoder's are about 1/20, so that with this factor a
+    """Adafactor moves relative to the size of the weights; an encoder's are about 1/20, so that with this factor a
     learning rate means what it means for AdamW."""
     clip_threshold: Annotated[float, Field(ge=1.0)] = 1.0
     """Largest root mean square of an update."""
