@@ -18,7 +18,7 @@ def prepared(tiny_bert, make_csv):
         "base": {"name": str(tiny_bert), "dropout": 0.0},
         "data": {"train": str(make_csv(100)), "split": {"validation": 0.0, "test": 0.2}},
         "task": {"kind": "text-classification", "pooling": "cls"},
-        "tuning": "full",
+        "tuning": {"kind": "full", "head_first_epochs": 0.0},
         "training": {
             "epochs": 4,
             "learning_rate": classify.LEARNING_RATE * 20,

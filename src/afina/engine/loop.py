@@ -8,6 +8,7 @@ callback.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -201,7 +202,7 @@ class Loop:
             "rng": State(self._random_states()),
             "source": State(values={"epoch": epoch, "place": place}),
             "callbacks": State(
-                values={type(callback).__name__: dict(callback.state_dict()) for callback in self.callbacks}
+                values={name: dict(callback.state_dict()) for name, callback in _named(self.callbacks).items()}
             ),
             "loop": State(
                 values={
@@ -223,8 +224,10 @@ class Loop:
         self.progress.step = components["schedule"].values["step"]
         source, values = components["source"].values, components["loop"].values
         self._position = (source["epoch"], source["place"])
-        for callback in self.callbacks:
-            callback.load_state_dict(components["callbacks"].values.get(type(callback).__name__, {}))
+        saved = components["callbacks"].values
+        for name, callback in _named(self.callbacks).items():
+            if name in saved:
+                callback.load_state_dict(saved[name])
         for name in ("num_rows", "micro_batch_size", "best_step", "best_score", "best_loss", "stop_reason"):
             setattr(self.progress, name, values[name])
         self.gradient_seen = dict(values["gradient_seen"])
@@ -276,3 +279,14 @@ class Loop:
 def weights_held_in(forward: Forward) -> Any:
     """Return the context in which a loop runs: what never moves is held in the precision it is computed in."""
     return frozen_in(forward.precision, forward.model)
+
+
+def _named(callbacks: Sequence[Callback]) -> dict[str, Callback]:
+    """Return callbacks by a name that outlives the process: their class, numbered where there are several of it."""
+    seen: Counter[str] = Counter()
+    named = {}
+    for callback in callbacks:
+        kind = type(callback).__name__
+        seen[kind] += 1
+        named[kind if seen[kind] == 1 else f"{kind} {seen[kind]}"] = callback
+    return named

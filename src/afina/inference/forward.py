@@ -8,11 +8,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.types import Batch, Segments, TargetKind
 from afina.data import batching
@@ -91,12 +93,14 @@ class Forward:
         self.model.eval()
         lengths = np.asarray([segment.longest for segment in segments])
         results: list[np.ndarray] = [np.empty(0)] * len(segments)
-        with torch.inference_mode(), frozen_in(self.precision, self.model):
-            for places in batching.in_order(lengths, EVALUATION_ROWS):
-                batch = batching.collate([segments[place] for place in places], self.model.layout, kind)
-                for place, result in zip(places, compute(batch), strict=True):
-                    results[place] = result
-        self.model.train(training)
+        try:
+            with torch.inference_mode(), frozen_in(self.precision, self.model):
+                for places in batching.in_order(lengths, EVALUATION_ROWS):
+                    batch = batching.collate([segments[place] for place in places], self.model.layout, kind)
+                    for place, result in zip(places, compute(batch), strict=True):
+                        results[place] = result
+        finally:
+            self.model.train(training)
         return np.stack(results)
 
     def _reading(self, batch: Batch) -> AbstractContextManager[None]:
@@ -109,12 +113,34 @@ class Forward:
         probe = self._probe()
         with torch.no_grad():
             plain = self._plain(probe)
+            self._refuse_blind(probe)
             if not self._agrees(plain, probe, attention.NAME):
                 attention.switch(network, own)
                 self.notes.append(say("The model's own attention is used: ours does not give the same result on it."))
             elif self.model.spec.pooling == "cls":
                 self._try_graded(plain, probe)
         self.model.train(training)
+
+    def _refuse_blind(self, probe: Batch) -> None:
+        """Refuse to classify from a first position that sees nothing of the text, as in a model that reads forwards.
+
+        Raises:
+            SourceError: If it does not see the last token.
+        """
+        if self.model.spec.pooling != "cls":
+            return
+        other = replace(probe, input_ids=probe.input_ids.clone())
+        other.input_ids[0, -1] = other.input_ids[0, 1]
+        if torch.equal(self.model.features(probe)[0], self.model.features(other)[0]):
+            raise SourceError(
+                "E-MODEL-011",
+                say(
+                    "{name} reads from left to right: its first position knows nothing of the text.",
+                    name=self.model.origin.name,
+                ),
+                where="task.pooling",
+                mend="task: {kind: text-classification, pooling: mean}",
+            )
 
     def _try_graded(self, plain: Tensor, probe: Batch) -> None:
         graded = GradedLastBlock(self.model.block_modules[-1])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from afina.base import device
+from afina.base import device, registry
 from afina.base.messages import say
 from afina.base.types import Aids, Segments
 from afina.data import batching
@@ -58,7 +58,7 @@ def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator
             say("three, or as many as about {steps} steps need, at most ten", steps=WANTED_STEPS),
         )
     if training.learning_rate == "auto":
-        yield "training.learning_rate", report.learning_rate, report.learning_rate_reason
+        yield "training.learning_rate", *_learning_rate(gathered, report)
     if training.precision == "auto":
         yield "training.precision", *precision.choose("auto", processes.device, device.facts().has_native_bfloat16)
     if training.micro_batch_size == "auto":
@@ -69,6 +69,16 @@ def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator
         yield "training.evaluate_every_steps", every, say("once per epoch, at most twenty times a run")
     if training.save_every_steps == "auto":
         yield "training.save_every_steps", every, say("as often as validation rows are judged")
+
+
+def _learning_rate(gathered: Gathered, report: TuningReport) -> tuple[float, str]:
+    """Return the technique's rate, scaled for an optimiser that does not take AdamW's steps."""
+    kind = getattr(gathered.recipe.training.optimizer, "kind", "adamw")
+    scale = getattr(registry.module("engine.optimizers", kind), "AUTO_SCALE", 1.0)
+    why = report.learning_rate_reason
+    if scale != 1.0:
+        why = say("{why}; {scale:g} times that for {optimizer}", why=why, scale=scale, optimizer=kind)
+    return report.learning_rate * scale, why
 
 
 def settings(recipe: Recipe, plan: batching.Plan) -> Settings:

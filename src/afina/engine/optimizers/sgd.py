@@ -11,6 +11,9 @@ from pydantic import Field
 from afina.engine.contract import Optimizer, OptimizerMaker
 from afina.recipe.section import Section
 
+AUTO_SCALE = 100.0
+"""How much larger `learning_rate: auto` is than AdamW's, whose steps do not depend on the gradient's size."""
+
 
 class Config(Section):
     """Gradient descent with momentum."""
