@@ -1,11 +1,12 @@
-"""How fast Afina trains an encoder, against transformers' Trainer: useful examples per second of the training steps alone.
+"""How fast Afina trains an encoder, against transformers' Trainer: examples per second of the training steps alone.
 
     python benchmarks/encoder.py [--data DATA] [--rounds 3] [--threads N] [--only sst2|c4]
 
-Ours is the project's own road at its defaults (bfloat16 where the CPU has it, rows of like length together). The peer is
-run at its default, in bfloat16, in bfloat16 with its grouping by length, and, for the table alone, in bfloat16 on batches of
-ideally like length. Both sides train every weight of the same model on the same rows, 32 at a time, with dropout 0.1, AdamW,
-the same learning rate, schedule and clipping. The README beside this file says how to read the figures.
+Ours is the project's own road at its defaults (bfloat16 where the CPU has it, rows of like length together). The peer
+is run at its default, in bfloat16, in bfloat16 with its grouping by length, and, for the table alone, in bfloat16 on
+batches of ideally like length. Both sides train every weight of the same model on the same rows, 32 at a time, with
+dropout 0.1, AdamW, the same learning rate, schedule and clipping. The README beside this file says how to read the
+figures.
 
 Exit status: 0; 1 if the sides do not compute the same; 2 if the machine was too busy for the figures to count.
 """
@@ -33,7 +34,8 @@ RATED = ("default", "bf16", "grouped")
 
 DROPPED_STEPS = 3
 STEPS = {
-    # Random batches are all alike, so few will do. Grouped ones come in runs from the longest to the shortest, and whole
+    # Random batches are all alike, so few will do. Grouped ones come in runs from the longest to the shortest, and
+    # whole
     # runs are timed: 50 batches of sst2, 31 of c4. Ours come at any length: one whole pass is timed.
     "sst2": {"default": 16, "bf16": 16, "grouped": 100, "ideal": 72, "ours": 217},
     "c4": {"default": 12, "bf16": 12, "grouped": 62, "ideal": 62, "ours": 125},
@@ -77,8 +79,8 @@ class Bench:
             outcome = self._run(setting)
             self.outcomes.setdefault(setting, []).append(outcome)
             yield (
-                f"{self.workload.name:5} {setting:8} {outcome.values['rate']:7.1f}/s  cpu {outcome.values['cpu_rate']:6.1f}/s"
-                f"  loss {outcome.values['loss']:.3f}  others {outcome.load:.2f}  {outcome.seconds:.0f} s"
+                f"{self.workload.name:5} {setting:8} {outcome.values['rate']:7.1f}/s"
+                f"  cpu {outcome.values['cpu_rate']:6.1f}/s  loss {outcome.values['loss']:.3f}  others {outcome.load:.2f}  {outcome.seconds:.0f} s"
             )
 
     def ratios(self, what: str) -> dict[str, float]:
@@ -148,7 +150,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count(), help="threads of both sides (default: all cores)"
     )
-    parser.add_argument("--most-steps", type=int, default=1000, help="at most so many steps timed, to try it out quickly")
+    parser.add_argument(
+        "--most-steps", type=int, default=1000, help="at most so many steps timed, to try it out quickly"
+    )
     parser.add_argument("--only", choices=sorted(STEPS), help="one workload alone")
     return parser.parse_args()
 

@@ -2,10 +2,10 @@
 
     python benchmarks/quality.py [--data FOLDER] [--seeds 5] [--epochs 3]
 
-Each run is a process of its own and trains on sst2 from the packaged MiniLM. The peer is transformers' Trainer as a user
-would call it: `AutoModelForSequenceClassification`, its own order of rows. Ours is a recipe with the same numbers; pooling
-is left to the base's own files. The difference in test accuracy comes with a paired bootstrap over rows and seeds. The
-last line is one JSON document.
+Each run is a process of its own and trains on sst2 from the packaged MiniLM. The peer is transformers' Trainer as a
+user would call it: `AutoModelForSequenceClassification`, its own order of rows. Ours is a recipe with the same
+numbers; pooling is left to the base's own files. The difference in test accuracy comes with a paired bootstrap over
+rows and seeds. The last line is one JSON document.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from afina.metrics.bootstrap import paired_bootstrap
 from afina.metrics.resampled import mean_of
 
 BATCH_ROWS, LEARNING_RATE, WARM_UP, MAX_TOKENS = 32, 5e-5, 0.06, 128
-"""What both sides share, beside epochs and seed; weight decay is 0, gradients are clipped at 1, both compute in bfloat16."""
+"""What both sides share, beside epochs and seed; weight decay is 0, gradients are clipped at 1, both compute in
+bfloat16."""
 
 MARGIN = -0.01
 """Lower end of the interval that counts as not worse: one point."""
@@ -148,9 +149,8 @@ def main() -> None:
         [mean_of(row) for row in right["peer"]], [mean_of(row) for row in right["ours"]], np.ones(len(truth), int)
     )
     means = {side: [float(result.mean()) for result in results] for side, results in right.items()}
-    print(
-        f"ours - peer: {100 * found.difference:+.2f} points, 95 % interval {100 * found.low:+.2f} to {100 * found.high:+.2f}"
-    )
+    points = [100 * value for value in (found.difference, found.low, found.high)]
+    print("ours - peer: {:+.2f} points, 95 % interval {:+.2f} to {:+.2f}".format(*points))
     print(
         json.dumps(
             {

@@ -15,7 +15,7 @@ import torch
 from afina.base import registry
 from afina.data import batching
 from afina.run import settling
-from afina.run.execute import Prepared
+from afina.run.prepared import Prepared
 from against import ours, peer, stopwatch, workloads
 
 STEPS = 8
@@ -104,7 +104,8 @@ def _gradient_difference(prepared: Prepared, asked: dict[str, Any]) -> float:
     square = difference = 0.0
     gradients = {name: parameter.grad for name, parameter in prepared.model.network.named_parameters()}
     for name, parameter in network.named_parameters():
-        assert parameter.grad is not None and gradients[name] is not None, name
+        assert parameter.grad is not None, name
+        assert gradients[name] is not None, name
         square += float(parameter.grad.double().square().sum())
         difference += float((parameter.grad.double() - gradients[name].double()).square().sum())
     prepared.model.zero_grad(set_to_none=True)

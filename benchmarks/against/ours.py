@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from afina.base import registry, seeds
+from afina.base import seeds
 from afina.data import batching
 from afina.engine.contract import Callback, Progress
 from afina.engine.loop import Loop, weights_held_in
-from afina.engine.material import Material
 from afina.recipe import reading
-from afina.run import settling
-from afina.run.execute import Prepared, prepare
+from afina.run.execute import prepare
+from afina.run.prepared import Prepared
 from against import stopwatch
 
 
@@ -50,22 +50,10 @@ def ready(recipe: Mapping[str, Any], threads: int) -> Prepared:
 
 def train(prepared: Prepared, callback: Callback, plan: batching.Plan | None = None) -> None:
     """Train a prepared run; `plan` replaces its order of the rows."""
-    recipe, gathered = prepared.resolved.recipe, prepared.gathered
-    material = Material(
-        forward=prepared.forward,
-        tuning=gathered.tuning,
-        report=prepared.report,
-        objective=registry.build("objectives", recipe.objective),
-        aids=settling.aids(gathered),
-        retention=registry.build("retention", recipe.retention),
-        segments=gathered.segments["train"],
-        target_kind=gathered.task.target_kind,
-        plan=plan or prepared.plan,
-        optimizer=registry.build("engine.optimizers", recipe.training.optimizer),
-        schedule=registry.build("engine.schedules", recipe.training.schedule),
-        judge=None,
-    )
-    seeds.seed_everything(recipe.seed)
+    material = prepared.material()
+    if plan is not None:
+        material = replace(material, plan=plan)
+    seeds.seed_everything(prepared.resolved.recipe.seed)
     loop = Loop(material, prepared.settings, [callback], prepared.processes, None)
     with weights_held_in(prepared.forward):
         loop.fit()

@@ -1,4 +1,4 @@
-"""The peer: transformers' Trainer, at its default, in bfloat16, with its own grouping by length, and fed ideal batches."""
+"""The peer: transformers' Trainer at its default, in bfloat16, grouping by length, and fed ideal batches."""
 
 from __future__ import annotations
 

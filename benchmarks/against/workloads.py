@@ -3,9 +3,9 @@
     sst2   6920 film-review sentences, the packaged MiniLM (22M weights, 6 blocks of width 384)
     c4     4000 random documents, a random BERT-like encoder (14M weights)
 
-Of c4 the studies gave 6 blocks of width 384, 14M weights, 4 classes, lengths log-normal with mean 47 and at most 128 tokens.
-Fixed here, before any figure was taken: 4000 documents, heads of width 64 (6 of them), feed-forward width 1536 and the
-vocabulary that 14M implies, 8192.
+Of c4 the studies gave 6 blocks of width 384, 14M weights, 4 classes, lengths log-normal with mean 47 and at most 128
+tokens. Fixed here, before any figure was taken: 4000 documents, heads of width 64 (6 of them), feed-forward width
+1536 and the vocabulary that 14M implies, 8192.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _random_base(folder: Path) -> Path:
 
 
 def _random_rows(path: Path) -> Path:
-    """Write documents of random words; every fifth word or so is the class's own, so that there is something to learn."""
+    """Write documents of random words; every fifth or so is the class's own, so that something can be learnt."""
     draw = random.Random(0)
     centre = math.log(MEAN_TOKENS) - SPREAD**2 / 2
     with path.open("w", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ from afina.run import listing
 from afina.run.folder import RunFolder, data_of
 
 if TYPE_CHECKING:
-    from afina.run.execute import Prepared
+    from afina.run.prepared import Prepared
 
 _MOST_NAMES = 4
 

@@ -100,7 +100,7 @@ class _WrittenOut(torch.autograd.Function):
         sequences, heads, queries, width = query.shape
         keys, dtype = key.shape[2], query.dtype
         fold = (sequences * heads, -1, width)
-        query, key, value = (query * scale).reshape(fold), key.reshape(fold), value.reshape(fold)
+        query, key, value = _laid_out(query, scale).view(fold), key.reshape(fold), value.reshape(fold)
         scores = torch.bmm(query, key.transpose(1, 2))
         if keys < FLOAT32_SOFTMAX_BELOW:
             scores = scores.to(torch.promote_types(dtype, torch.float32))
@@ -112,16 +112,16 @@ class _WrittenOut(torch.autograd.Function):
         gain = keep_scale(dropout) if dropout else 1.0
         if drop is not None:
             kept = kept * drop if kept is weights else kept.mul_(drop)
-        output = torch.bmm(kept, value * gain if dropout else value)
+        output = torch.bmm(kept, value).view(sequences, heads, queries, width).transpose(1, 2)
         ctx.save_for_backward(query, key, value, weights, drop, kept)
         ctx.numbers = (sequences, heads, width, scale, gain)
-        return output.view(sequences, heads, queries, width).transpose(1, 2).contiguous()
+        return _laid_out(output, gain)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, weights, drop, kept = ctx.saved_tensors
         sequences, heads, width, scale, gain = ctx.numbers
-        gradient = gradients[0].transpose(1, 2).reshape(sequences * heads, -1, width) * gain
+        gradient = _laid_out(gradients[0].transpose(1, 2), gain).view(sequences * heads, -1, width)
         to_value = torch.bmm(kept.transpose(1, 2), gradient)
         to_weights = torch.bmm(gradient, value.transpose(1, 2))
         if drop is not None:
@@ -129,10 +129,16 @@ class _WrittenOut(torch.autograd.Function):
         to_scores = torch._softmax_backward_data(to_weights.to(weights.dtype), weights, -1, weights.dtype).to(
             query.dtype
         )
-        to_query = torch.bmm(to_scores, key).mul_(scale)
-        to_key = torch.bmm(to_scores.transpose(1, 2), query)
         unfold = (sequences, heads, -1, width)
-        return to_query.view(unfold), to_key.view(unfold), to_value.view(unfold), None, None, None
+        # The layout that the projection's gradient wants, so that it is not copied once more.
+        to_query = _laid_out(torch.bmm(to_scores, key).view(unfold).transpose(1, 2), scale).transpose(1, 2)
+        to_key = torch.bmm(to_scores.transpose(1, 2), query)
+        return to_query, to_key.view(unfold), to_value.view(unfold), None, None, None
+
+
+def _laid_out(values: Tensor, factor: float) -> Tensor:
+    """Return `values * factor`, contiguous, in one pass over memory."""
+    return torch.mul(values, factor, out=values.new_empty(values.shape))
 
 
 def _refold(folded: Tensor, heads: int) -> Tensor:

@@ -19,12 +19,16 @@ HIGHEST = 0.9
 """Probability above which torch's own dropout stays, since the rounding would be felt."""
 
 
-def keep_mask(shape: torch.Size, dtype: torch.dtype, probability: float) -> Tensor:
-    """Return a tensor of ones, and zeros with (rounded) `probability`."""
+def keep_mask(shape: torch.Size, dtype: torch.dtype, probability: float, kept: float = 1.0) -> Tensor:
+    """Return a tensor of `kept` (rounded to `dtype`), and zeros with (rounded) `probability`."""
     count = math.prod(shape)
     bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    threshold = round(probability * _LEVELS) - _LEVELS // 2
-    return torch.ge(bits.view(torch.int16)[:count].view(shape), threshold, out=torch.empty(shape, dtype=dtype))
+    ones = bits.view(torch.int16)[:count].view(shape).ge_(round(probability * _LEVELS) - _LEVELS // 2)
+    if dtype.itemsize == ones.itemsize:
+        # Whole numbers times the bits of `kept`, read as floating point: no pass over memory for the conversion.
+        return ones.mul_(int(torch.tensor(kept, dtype=dtype).view(torch.int16))).view(dtype)
+    mask = ones.to(dtype)
+    return mask if kept == 1.0 else mask.mul_(kept)
 
 
 def keep_scale(probability: float) -> float:
@@ -47,7 +51,7 @@ class RawDropout(nn.Module):
         """Return `values` with some set to zero while training, and unchanged otherwise."""
         if not self.training or self.p == 0.0:
             return values
-        return values * keep_mask(values.shape, values.dtype, self.p).mul_(keep_scale(self.p))
+        return values * keep_mask(values.shape, values.dtype, self.p, keep_scale(self.p))
 
     def extra_repr(self) -> str:
         """Return the probability, as `nn.Dropout` shows it."""

@@ -11,8 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from afina.base import registry, seeds
 from afina.base.errors import AfinaError
@@ -22,44 +21,17 @@ from afina.data import batching
 from afina.engine import checkpoint
 from afina.engine.contract import Callback, Judgement
 from afina.engine.loop import COMPONENTS, Loop, weights_held_in
-from afina.engine.material import Material, Settings
 from afina.engine.recording import Recording
 from afina.evaluation.contract import Evaluation
 from afina.inference.forward import Forward
 from afina.models import loading
-from afina.models.contract import Model
 from afina.recipe.resolved import Resolved
 from afina.reporting.html import write_report
 from afina.run import judging, machine, record, settling, shipping
 from afina.run.folder import RunFolder, environment_of
 from afina.run.gather import Gathered, gather
 from afina.run.listener import Listener, Silent
-from afina.tuning.contract import TuningReport
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A run that is ready for its first step.
-
-    Attributes:
-        gathered: Rows, base and task.
-        resolved: The recipe with every value settled.
-        model: The model, tuning applied.
-        report: What moves.
-        forward: The model, ready to run.
-        settings: How long and how fast.
-        plan: The order of the rows.
-        processes: This process among those that train together.
-    """
-
-    gathered: Gathered
-    resolved: Resolved
-    model: Model
-    report: TuningReport
-    forward: Forward
-    settings: Settings
-    plan: batching.Plan
-    processes: Any
+from afina.run.prepared import Prepared
 
 
 def prepare(
@@ -173,24 +145,10 @@ def _begin(prepared: Prepared, folder: RunFolder) -> None:
 
 def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback], listener: Listener) -> Loop:
     gathered, recipe = prepared.gathered, prepared.resolved.recipe
-    retention = registry.build("retention", recipe.retention)
-    retention.prepare(prepared.model, frozenset(prepared.model.blocks.head))
-    start = gathered.tuning.state(prepared.model) if retention.walks else {}
     judge = _judge(prepared)
-    material = Material(
-        forward=prepared.forward,
-        tuning=gathered.tuning,
-        report=prepared.report,
-        objective=registry.build("objectives", recipe.objective),
-        aids=settling.aids(gathered),
-        retention=retention,
-        segments=gathered.segments["train"],
-        target_kind=gathered.task.target_kind,
-        plan=prepared.plan,
-        optimizer=registry.build("engine.optimizers", recipe.training.optimizer),
-        schedule=registry.build("engine.schedules", recipe.training.schedule),
-        judge=judge,
-    )
+    material = prepared.material(judge)
+    retention = material.retention
+    start = gathered.tuning.state(prepared.model) if retention.walks else {}
     own = [registry.build("engine.callbacks", options) for options in recipe.training.callbacks]
     seeds.seed_everything(recipe.seed + prepared.processes.process_index)
     loop = Loop(material, prepared.settings, [*own, *callbacks], prepared.processes, folder.path)

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from afina.run.execute import Prepared
     from afina.run.folder import RunFolder
+    from afina.run.prepared import Prepared
 
 
 class Listener(Protocol):

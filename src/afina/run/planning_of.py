@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from afina.base import device, registry
-from afina.engine.material import Material
+from afina.base import device
 from afina.planning.measuring import HeldOut, Job, measure
 from afina.planning.plan import Plan
-from afina.run import settling
 from afina.run.judging import MOST_GAP_ROWS, MOST_PROBE_ROWS
-
-if TYPE_CHECKING:
-    from afina.run.execute import Prepared
+from afina.run.prepared import Prepared
 
 
 def planning_of(prepared: Prepared, folder: Path) -> Plan:
@@ -23,33 +18,12 @@ def planning_of(prepared: Prepared, folder: Path) -> Plan:
         prepared: The run.
         folder: Where it will be written; need not exist yet.
     """
-    # As in training, the weights that it starts from are held while it is measured.
-    start = prepared.gathered.tuning.state(prepared.model)
-    plan = measure(job_of(prepared), device.facts(_existing(folder)))
-    del start
-    return plan
+    return measure(job_of(prepared), device.facts(_existing(folder)))
 
 
 def job_of(prepared: Prepared) -> Job:
     """Return what the planner measures of a prepared run."""
-    gathered, recipe = prepared.gathered, prepared.resolved.recipe
-    retention = registry.build("retention", recipe.retention)
-    retention.prepare(prepared.model, frozenset(prepared.model.blocks.head))
-    material = Material(
-        forward=prepared.forward,
-        tuning=gathered.tuning,
-        report=prepared.report,
-        objective=registry.build("objectives", recipe.objective),
-        aids=settling.aids(gathered),
-        retention=retention,
-        segments=gathered.segments["train"],
-        target_kind=gathered.task.target_kind,
-        plan=prepared.plan,
-        optimizer=registry.build("engine.optimizers", recipe.training.optimizer),
-        schedule=registry.build("engine.schedules", recipe.training.schedule),
-        judge=None,
-    )
-    return Job(material, prepared.settings, _held_out(prepared), prepared.processes.num_processes)
+    return Job(prepared.material(), prepared.settings, _held_out(prepared), prepared.processes.num_processes)
 
 
 def _held_out(prepared: Prepared) -> HeldOut:

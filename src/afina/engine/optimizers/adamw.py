@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from afina.engine.contract import Optimizer, OptimizerMaker
+from afina.engine.optimizers._groups import with_decay
 from afina.recipe.section import Section
 
 
@@ -32,14 +33,7 @@ def build(config: Config) -> OptimizerMaker:
     """Return the maker that `config` describes."""
 
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
-        decayed = [
-            {
-                "params": list(group["params"]),
-                "lr": group["lr"],
-                "weight_decay": config.weight_decay if group["decays"] else 0.0,
-            }
-            for group in groups
-        ]
+        decayed = with_decay(groups, config.weight_decay)
         return torch.optim.AdamW(decayed, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True)
 
     return make

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 
 from afina.engine.contract import Optimizer, OptimizerMaker
+from afina.engine.optimizers._groups import with_decay
 from afina.recipe.section import Section
 
 
@@ -32,15 +33,12 @@ def build(config: Config) -> OptimizerMaker:
     def make(groups: Sequence[Mapping[str, Any]]) -> Optimizer:
         matrices: list[dict[str, Any]] = []
         others: list[dict[str, Any]] = []
-        for group in groups:
+        for group, decayed in zip(groups, with_decay(groups, config.weight_decay), strict=True):
             # Embeddings and heads are tables of independent rows, which orthogonality does not suit; blocks hold the
             # rest.
             in_block = str(group.get("name", "")).startswith("block")
             wanted = in_block and all(parameter.ndim == 2 for parameter in group["params"])
-            decay = config.weight_decay if group["decays"] else 0.0
-            (matrices if wanted else others).append(
-                {"params": list(group["params"]), "lr": group["lr"], "weight_decay": decay}
-            )
+            (matrices if wanted else others).append(decayed)
         parts: list[torch.optim.Optimizer] = []
         if matrices:
             # Scaled so that its updates have the size of AdamW's, the same learning rate suits both.
