@@ -78,9 +78,10 @@ class Bench:
         for setting in ("default", "bf16", "ours", "grouped", *(("ideal",) if is_first else ())):
             outcome = self._run(setting)
             self.outcomes.setdefault(setting, []).append(outcome)
+            values = outcome.values
             yield (
-                f"{self.workload.name:5} {setting:8} {outcome.values['rate']:7.1f}/s"
-                f"  cpu {outcome.values['cpu_rate']:6.1f}/s  loss {outcome.values['loss']:.3f}  others {outcome.load:.2f}  {outcome.seconds:.0f} s"
+                f"{self.workload.name:5} {setting:8} {values['rate']:7.1f}/s  cpu {values['cpu_rate']:6.1f}/s"
+                f"  loss {values['loss']:.3f}  others {outcome.load:.2f}  {outcome.seconds:.0f} s"
             )
 
     def ratios(self, what: str) -> dict[str, float]:

@@ -14,7 +14,7 @@ from afina.base.errors import AfinaError
 from afina.base.messages import language, say
 from afina.cli import output
 from afina.cli.telling import Telling
-from afina.run.folder import ROOT, RunFolder
+from afina.run.folder import ROOT, RunFolder, environment_of
 from afina.run.signals import Interrupted, Signals
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def finished(run: Run) -> None:
             }
         )
         return
-    output.box(say("Verdict"), box.lines(run.evaluation))
+    known = environment_of(folder).get("base", {}).get("facts", [])
+    output.box(say("Verdict"), [*box.lines(run.evaluation), *(["", *known] if known else [])])
     output.show(say("Report: {path}", path=folder.report))
     output.log(say('Try it: afina predict {run} --text "..."', run=reference(folder)))
 
