@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 BATCH_ROWS = 32
 LEARNING_RATE = 2e-5
@@ -89,6 +90,7 @@ def make(name: str, data: Path, folder: Path) -> Workload | str:
 
 
 def _random_base(folder: Path) -> Path:
+    logging.disable_progress_bar()
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=VOCABULARY,
