@@ -16,6 +16,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -28,6 +29,8 @@ SOURCE = ROOT / "src" / "afina"
 """Where sentences stand."""
 LOCALE = SOURCE / "base" / "locale"
 """Where the catalogues live."""
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -132,12 +135,11 @@ def compiled(language: str) -> bytes:
     Args:
         language: Name of its folder, for example `pt_BR`. Where floors differ, the first counts.
     """
-    whole = Catalog(locale=language, charset="utf-8", fuzzy=False)
+    # The header holds dates; today's would change the file at every run.
+    whole = Catalog(locale=language, charset="utf-8", fuzzy=False, creation_date=_NEVER, revision_date=_NEVER)
     for entry in translations(language):
         if whole.get(entry.text) is None:
             whole.add(entry.text, entry.translated)
-    # The header holds dates, which would change the file at every run.
-    whole.mime_headers = [("Content-Type", "text/plain; charset=utf-8")]
     buffer = io.BytesIO()
     write_mo(buffer, whole)
     return buffer.getvalue()

@@ -10,7 +10,9 @@ from afina.base import seeds
 from afina.data import batching
 from afina.engine.contract import Callback, Progress
 from afina.engine.loop import Loop, weights_held_in
+from afina.inference.used_rows import used_rows
 from afina.recipe import reading
+from afina.run import settling
 from afina.run.execute import prepare
 from afina.run.prepared import Prepared
 from against import stopwatch
@@ -50,13 +52,14 @@ def ready(recipe: Mapping[str, Any], threads: int) -> Prepared:
 
 def train(prepared: Prepared, callback: Callback, plan: batching.Plan | None = None) -> None:
     """Train a prepared run; `plan` replaces its order of the rows."""
-    material = prepared.material()
-    if plan is not None:
-        material = replace(material, plan=plan)
     seeds.seed_everything(prepared.resolved.recipe.seed)
-    loop = Loop(material, prepared.settings, [callback], prepared.processes, None)
-    with weights_held_in(prepared.forward):
-        loop.fit()
+    with used_rows(prepared.model, settling.tokens_in_training(prepared.gathered)):
+        material = prepared.material()
+        if plan is not None:
+            material = replace(material, plan=plan)
+        loop = Loop(material, prepared.settings, [callback], prepared.processes, None)
+        with weights_held_in(prepared.forward):
+            loop.fit()
 
 
 def main(asked: dict[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,14 @@ def wait_passively() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
+def remember_kernels() -> None:
+    """Let oneDNN keep the kernels it compiles for every length of text, unless the user chose; to be said before a run.
+
+    By default it keeps 1,024, which one epoch of mixed lengths overflows, so that the next one compiles them all again.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "4096")
+
+
 def local_world_size() -> int:
     """Return the number of processes a launcher started on this machine; all of them where it does not say."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", str(world_size())))

@@ -24,6 +24,7 @@ from afina.engine.loop import COMPONENTS, Loop, weights_held_in
 from afina.engine.recording import Recording
 from afina.evaluation.contract import Evaluation
 from afina.inference.forward import Forward
+from afina.inference.used_rows import used_rows
 from afina.models import loading
 from afina.recipe.resolved import Resolved
 from afina.reporting.html import write_report
@@ -67,7 +68,15 @@ def prepare(
     forward = Forward(model, processes.device, training.precision)  # type: ignore[arg-type]
     plan = batching.Plan(settling.lengths(gathered.segments["train"]), training.global_batch_size, recipe.seed)
     return Prepared(
-        gathered, resolved, model, report, forward, settling.settings(resolved.recipe, plan), plan, processes
+        gathered=gathered,
+        resolved=resolved,
+        model=model,
+        report=report,
+        forward=forward,
+        settings=settling.settings(resolved.recipe, plan),
+        plan=plan,
+        retention=registry.build("retention", recipe.retention),
+        processes=processes,
     )
 
 
@@ -145,16 +154,16 @@ def _begin(prepared: Prepared, folder: RunFolder) -> None:
 
 def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback], listener: Listener) -> Loop:
     gathered, recipe = prepared.gathered, prepared.resolved.recipe
-    judge = _judge(prepared)
-    material = prepared.material(judge)
-    retention = material.retention
+    judge, retention = _judge(prepared), prepared.retention
     start = gathered.tuning.state(prepared.model) if retention.walks else {}
     own = [registry.build("engine.callbacks", options) for options in recipe.training.callbacks]
     seeds.seed_everything(recipe.seed + prepared.processes.process_index)
-    loop = Loop(material, prepared.settings, [*own, *callbacks], prepared.processes, folder.path)
-    _go_on(loop, folder, listener)
-    with weights_held_in(prepared.forward):
-        loop.fit()
+    with used_rows(prepared.model, settling.tokens_in_training(gathered)):
+        material = prepared.material(judge)
+        loop = Loop(material, prepared.settings, [*own, *callbacks], prepared.processes, folder.path)
+        _go_on(loop, folder, listener)
+        with weights_held_in(prepared.forward):
+            loop.fit()
     prepared.forward.module = prepared.model
     outcome = retention.finish(settling.path(gathered, prepared.model, start, judge))
     loop.note_retention(outcome.alpha, outcome.curve)

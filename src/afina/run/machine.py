@@ -56,6 +56,7 @@ def set_threads(wanted: int | None = None) -> int:
     threads = wanted or environment.thread_request() or share
     torch.set_num_threads(threads)
     allocator.keep_freed_memory()
+    environment.remember_kernels()
     return threads
 
 

@@ -13,6 +13,7 @@ from afina.engine.material import Material, Settings
 from afina.inference.forward import Forward
 from afina.models.contract import Model
 from afina.recipe.resolved import Resolved
+from afina.retention.contract import Retention
 from afina.run import settling
 from afina.run.gather import Gathered
 from afina.tuning.contract import TuningReport
@@ -30,6 +31,7 @@ class Prepared:
         forward: The model, ready to run.
         settings: How long and how fast.
         plan: The order of the rows.
+        retention: What must not be forgotten.
         processes: This process among those that train together.
     """
 
@@ -40,6 +42,7 @@ class Prepared:
     forward: Forward
     settings: Settings
     plan: batching.Plan
+    retention: Retention
     processes: Any
 
     def material(self, judge: Callable[[], Judgement] | None = None) -> Material:
@@ -49,15 +52,14 @@ class Prepared:
             judge: Judges validation rows, or None.
         """
         gathered, recipe = self.gathered, self.resolved.recipe
-        retention = registry.build("retention", recipe.retention)
-        retention.prepare(self.model, frozenset(self.model.blocks.head))
+        self.retention.prepare(self.model, frozenset(self.model.blocks.head))
         return Material(
             forward=self.forward,
             tuning=gathered.tuning,
             report=self.report,
             objective=registry.build("objectives", recipe.objective),
             aids=settling.aids(gathered),
-            retention=retention,
+            retention=self.retention,
             segments=gathered.segments["train"],
             target_kind=gathered.task.target_kind,
             plan=self.plan,

@@ -15,6 +15,7 @@ from afina.data import batching
 from afina.engine.contract import Judgement
 from afina.engine.material import Settings
 from afina.inference import precision
+from afina.inference.used_rows import occurring
 from afina.models.contract import Model
 from afina.recipe.resolved import Resolved
 from afina.recipe.schema import Recipe
@@ -98,6 +99,16 @@ def settings(recipe: Recipe, plan: batching.Plan) -> Settings:
 def lengths(segments: Sequence[Segments]) -> np.ndarray:
     """Return the tokens of each row's longest document, shape (rows,)."""
     return np.asarray([segment.longest for segment in segments])
+
+
+def tokens_in_training(gathered: Gathered) -> np.ndarray | None:
+    """Return the token ids that training can read; None where the optimiser moves weights without a gradient too."""
+    optimizer = gathered.recipe.training.optimizer
+    tokenizer = gathered.processor.tokenizer
+    if not getattr(optimizer, "leaves_untouched", False):
+        return None
+    read = [gathered.segments["train"], gathered.segments["validation"]]
+    return occurring(read, also=[gathered.processor.pad_token_id, *tokenizer.all_special_ids])
 
 
 def aids(gathered: Gathered) -> Aids:

@@ -28,6 +28,11 @@ class Config(Section):
     """Decoupled weight decay of matrices; biases and norms never decay. 0 by default: decay pulls a tuned model away
     from its base towards zero, where `retention: l2-sp` pulls it towards the base."""
 
+    @property
+    def leaves_untouched(self) -> bool:
+        """Whether a weight that never has a gradient stays where it is."""
+        return self.weight_decay == 0.0
+
 
 def build(config: Config) -> OptimizerMaker:
     """Return the maker that `config` describes."""

@@ -26,6 +26,11 @@ class Config(Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     """Decoupled weight decay of matrices; biases and norms never decay."""
 
+    @property
+    def leaves_untouched(self) -> bool:
+        """Whether a weight that never has a gradient stays where it is."""
+        return self.weight_decay == 0.0
+
 
 def build(config: Config) -> OptimizerMaker:
     """Return the maker that `config` describes."""

@@ -28,6 +28,11 @@ class Config(Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     """L2 penalty on matrices; biases and norms never decay."""
 
+    @property
+    def leaves_untouched(self) -> bool:
+        """Whether a weight that never has a gradient stays where it is."""
+        return self.weight_decay == 0.0
+
 
 def build(config: Config) -> OptimizerMaker:
     """Return the maker that `config` describes."""
