@@ -1,4 +1,4 @@
-"""Tiny random encoders of several families, and the parts of a run over them, for laws that must hold on all."""
+"""Tiny random networks of several families, and the parts of a run over them, for laws that must hold on all."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModel, BertTokenizer
+from transformers import AutoConfig, AutoModel, AutoModelForImageClassification, BertTokenizer
 
 from afina.base import registry, seeds
-from afina.base.types import Aids, Batch, Segments
+from afina.base.types import Aids, Batch, Layout, Segments
 from afina.data import batching
 from afina.engine.loop import Loop
 from afina.engine.material import Material, Settings
 from afina.inference.forward import Forward
-from afina.models import loading, sources
+from afina.models import blocks, loading, sources
 from afina.models import processor as processors
-from afina.models.contract import HeadSpec, Model
+from afina.models.contract import HeadSpec, Model, Origin, Wiring
 from afina.recipe.schema import Base
 from afina.run import machine
 
@@ -44,6 +44,7 @@ _DISENTANGLED = {
     "position_biased_input": False,
     "type_vocab_size": 0,
 }
+_GATED = {**_SIZE, "num_key_value_heads": 1, "bos_token_id": 1, "eos_token_id": 2}
 _OWN_IDS = {"cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
 FAMILIES: dict[str, dict[str, Any]] = {
     "bert": _SIZE,
@@ -68,12 +69,46 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "megatron-bert": _SIZE,
     "layoutlm": _SIZE,
 }
-"""Configurations of two blocks of width 16, by transformers' model type."""
+"""Configurations of encoders with two blocks of width 16, by transformers' model type."""
+DECODERS: dict[str, dict[str, Any]] = {
+    "gpt2": {
+        "vocab_size": VOCABULARY,
+        "n_embd": 16,
+        "n_layer": 2,
+        "n_head": 2,
+        "n_positions": 50,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "initializer_range": 0.2,
+    },
+    "llama": _GATED,
+    "qwen2": {**_GATED, "use_sliding_window": True, "sliding_window": 4, "max_window_layers": 0},
+}
+"""The same of decoders."""
+IMAGE_FAMILIES: dict[str, dict[str, Any]] = {
+    "vit": {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+        "image_size": 16,
+        "patch_size": 4,
+        "initializer_range": 0.2,
+    },
+    "resnet": {"embedding_size": 16, "hidden_sizes": [16, 16], "depths": [1, 1], "layer_type": "basic"},
+}
+"""The same of networks that read images; a stage counts as a block."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "last-blocks": {"num_blocks": 1},
+    "full": {"head_first_epochs": 0.0},
+}
+"""Options under which a tuning moves a two-block model throughout, where the usual ones do not."""
 
 
 def save(family: str, folder: Path) -> Path:
     """Write a random model of `family` with a tokenizer of whole letters, and return its folder."""
-    config = AutoConfig.for_model(family, **FAMILIES[family])
+    config = AutoConfig.for_model(family, **{**FAMILIES, **DECODERS}[family])
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = AutoModel.from_config(config)
@@ -97,12 +132,39 @@ def load(
     num_labels: int = 3,
     seed: int = 0,
     dropout: float | None = 0.0,
+    requires: Any = None,
 ) -> Model:
     """Load a folder that `save` wrote, with a fresh head."""
     source = sources.locate(Base(name=str(folder)))
     labels = ("value",) if problem == "regression" else tuple(f"label {place}" for place in range(num_labels))
     spec = HeadSpec(labels, problem, pooling)  # type: ignore[arg-type]
-    return loading.load(source, spec, processors.load(source), seed=seed, dropout=dropout)
+    return loading.load(source, spec, processors.load(source), seed=seed, dropout=dropout, requires=requires)
+
+
+def image_model(family: str, *, num_labels: int = 3) -> Model:
+    """Return a random network that classifies images."""
+    config = AutoConfig.for_model(family, **IMAGE_FAMILIES[family], num_channels=3, num_labels=num_labels)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = AutoModelForImageClassification.from_config(config)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    spec = HeadSpec(tuple(f"label {place}" for place in range(num_labels)), "single", "cls")
+    wiring = Wiring(blocks.family(network), blocks.discover(network, network.base_model_prefix, has_own_head=True))
+    layout, origin = Layout(max_tokens=0, pad_token_id=0), Origin(family, "", "")
+    return Model(network, None, wiring=wiring, layout=layout, spec=spec, origin=origin)
+
+
+def outputs(model: Model, seed: int = 7) -> Tensor:
+    """Return what a model says of six random rows or images, shape (6, C)."""
+    if model.family in {"encoder", "decoder"}:
+        rows_ = batch(model, rows(6, model.spec.pooling, model.spec.problem, seed=seed))
+        return model(rows_.input_ids, rows_.attention_mask, rows_.token_type_ids, rows_.owner, len(rows_))
+    draw = torch.Generator().manual_seed(seed)
+    images = torch.rand(6, 3, 16, 16, generator=draw).to(next(model.parameters()).dtype)
+    logits: Tensor = model.network(pixel_values=images).logits
+    return logits
 
 
 def tuned(model: Model, kind: str = "full", **options: Any) -> tuple[Any, Any]:

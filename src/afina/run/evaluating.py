@@ -48,10 +48,10 @@ def evaluate(run: Run, data: Path | None = None, listener: Listener | None = Non
     gathered = _over(replace(gathered, task=reloaded.task), None if data is None else _rows(data, gathered))
     listener.stage(say("comparing with the base"))
     base = judging.base_forward(gathered, reloaded.forward)
-    report = gathered.tuning.apply(reloaded.forward.model)
-    evaluation = judging.evaluate(gathered, reloaded.forward, base, report, before.cost.train_s if before.cost else 0.0)
-    if before.cost is None or evaluation.cost is None:
-        return evaluation
+    assert before.cost is not None, "a finished run has counted its cost"
+    spent = judging.Spent(before.cost.train_s, before.cost.num_trainable_parameters, before.cost.num_parameters)
+    evaluation = judging.evaluate(gathered, reloaded.forward, base, spent)
+    assert evaluation.cost is not None, "the judge counts the cost"
     return replace(evaluation, cost=replace(evaluation.cost, artefact_bytes=before.cost.artefact_bytes))
 
 

@@ -10,9 +10,11 @@ from afina.base import registry
 from afina.base.errors import RecipeError
 from afina.base.messages import say
 from afina.base.types import Segments
+from afina.data import places
 from afina.data import source as data_source
 from afina.data import splits as data_splits
 from afina.data.contract import Dataset, Splits
+from afina.data.hub import is_hub
 from afina.models import processor as processors
 from afina.models import sources
 from afina.models.processor import Processor
@@ -63,13 +65,16 @@ def gather(resolved: Resolved) -> Gathered:
         SourceError: If the base cannot be found or trusted.
         RecipeError: If parts of the recipe do not go together.
     """
+    for split, place in places.settle(resolved.recipe.data, Path()).items():
+        why = say("the commit that it is at") if is_hub(place) else say("found there by its name")
+        resolved = resolved.infer(f"data.{split}", place, why)
     recipe = resolved.recipe
     dataset, splits, fingerprints = _rows(recipe)
     source = sources.locate(recipe.base)
     processor = processors.load(source)
     tuning: Tuning = registry.build("tuning", recipe.tuning)
-    _match(tuning, "encoder", recipe)
-    limit = Limit(_max_tokens(recipe, processor), recipe.data.long_text)
+    _match(tuning, source, recipe)
+    limit = Limit(_max_tokens(recipe, processor, tuning.virtual_tokens), recipe.data.long_text)
     options = recipe.task if recipe.task != "auto" else registry.config("tasks", "text-classification")()
     if recipe.task == "auto":
         resolved = resolved.infer("task", options, say("the data has texts and labels"))
@@ -106,24 +111,47 @@ def _rows(recipe: Recipe) -> tuple[Dataset, Splits, dict[str, str]]:
         if getattr(recipe.data, name) is not None:
             given[name] = data_source.read(recipe.data, root, name, columns=train.columns)
             fingerprints.update(given[name].fingerprint)
-    shares = recipe.data.split.model_dump()
+    asked = recipe.data.split
     splits = data_splits.split(
-        train, shares, seed=recipe.seed, validation=given.get("validation"), test=given.get("test")
+        train,
+        {"validation": asked.validation, "test": asked.test},
+        seed=recipe.seed if asked.seed is None else asked.seed,
+        validation=given.get("validation"),
+        test=given.get("test"),
     )
     return train, splits, fingerprints
 
 
-def _max_tokens(recipe: Recipe, processor: Processor) -> int:
-    asked = recipe.data.max_tokens
-    return processor.max_tokens if asked == "auto" else min(int(asked), processor.max_tokens)
+def _max_tokens(recipe: Recipe, processor: Processor, virtual_tokens: int) -> int:
+    asked, limit = recipe.data.max_tokens, processor.max_tokens - virtual_tokens
+    if limit < 1:
+        raise RecipeError(
+            "E-RECIPE-022",
+            say(
+                "The base reads {limit} tokens, and {virtual} virtual ones leave none for the text.",
+                limit=processor.max_tokens,
+                virtual=virtual_tokens,
+            ),
+            where="tuning",
+        )
+    return limit if asked == "auto" else min(int(asked), limit)
 
 
-def _match(tuning: Tuning, family: str, recipe: Recipe) -> None:
-    """Refuse a technique that does not fit the model, before anything is loaded."""
+def _match(tuning: Tuning, source: Source, recipe: Recipe) -> None:
+    """Refuse what does not go together, before anything is loaded."""
+    kind = getattr(recipe.tuning, "kind", "")
+    family = sources.family(source.config)
     if family not in tuning.supports:
         raise RecipeError(
             "E-RECIPE-020",
-            say("{kind} does not work on this kind of model.", kind=getattr(recipe.tuning, "kind", "")),
+            say("{kind} does not work on this kind of model ({family}).", kind=kind, family=family),
             where="tuning",
             expected=", ".join(sorted(tuning.supports)),
+        )
+    if registry.build("retention", recipe.retention).walks and not tuning.interpolates:
+        raise RecipeError(
+            "E-RECIPE-021",
+            say("There is no way from the base to what {kind} learns, so their weights cannot be mixed.", kind=kind),
+            where="retention",
+            mend="retention: none",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,13 +19,27 @@ from afina.models import loading
 from afina.run.gather import Gathered, read_labelled
 from afina.tasks import _labels
 from afina.tasks.contract import Task
-from afina.tuning.contract import TuningReport
 
 MOST_PROBE_ROWS = 20_000
 """Training rows that the base's probe is fitted on at most; more would cost time and change nothing."""
 
 MOST_GAP_ROWS = 2_000
 """Training rows on which the gap between training and test is measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What training cost.
+
+    Attributes:
+        train_s: Seconds.
+        num_trainable: Parameters that moved.
+        num_total: Parameters of the model.
+    """
+
+    train_s: float
+    num_trainable: int
+    num_total: int
 
 
 def judgement(task: Task, predictions: np.ndarray, references: np.ndarray) -> Judgement:
@@ -46,15 +60,14 @@ def base_forward(gathered: Gathered, like: Forward) -> Forward:
     return Forward(base.eval().requires_grad_(False), like.device, like.precision)
 
 
-def evaluate(gathered: Gathered, forward: Forward, base: Forward, report: TuningReport, train_s: float) -> Evaluation:
+def evaluate(gathered: Gathered, forward: Forward, base: Forward, spent: Spent) -> Evaluation:
     """Compare the tuned model with the majority and with the base as it came, on the test rows.
 
     Args:
         gathered: The run's ingredients.
         forward: The tuned model.
         base: The base as it came.
-        report: What moved, for the cost.
-        train_s: Seconds that training took.
+        spent: What training cost.
     """
     started = time.monotonic()
     task, splits, recipe = gathered.task, gathered.splits, gathered.recipe
@@ -85,11 +98,11 @@ def evaluate(gathered: Gathered, forward: Forward, base: Forward, report: Tuning
         for place in range(len(recipe.evaluation.retained))
     )
     cost = Cost(
-        train_s=train_s,
+        train_s=spent.train_s,
         evaluation_s=time.monotonic() - started,
         peak_memory_bytes=memory.peak_bytes(forward.device),
-        num_trainable_parameters=report.num_trainable,
-        num_parameters=report.num_total,
+        num_trainable_parameters=spent.num_trainable,
+        num_parameters=spent.num_total,
         device=str(forward.device),
     )
     return replace(evaluation, forgetting=lost, cost=cost)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,18 @@ from typing import Any
 import torch
 
 from afina.base import registry
+from afina.base.errors import SourceError
+from afina.base.messages import say
 from afina.data.contract import Row
 from afina.inference.forward import Forward
 from afina.inference.precision import Precision
 from afina.models import loading, sources
 from afina.models import processor as processors
-from afina.models.contract import HeadSpec
+from afina.models.contract import HeadSpec, Model
+from afina.models.processor import Processor
+from afina.recipe.schema import Base
 from afina.tasks.contract import Task
+from afina.tuning.contract import Tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +46,45 @@ def reload(folder: Path, device: torch.device, precision: Precision) -> Reloaded
     """Load what a run saved.
 
     Raises:
-        SourceError: If the folder was not written by a run.
+        SourceError: If the folder was not written by a run, or holds an adapter whose base is no longer what it was.
     """
     description = loading.describe(folder)
-    source = sources.locate(_Saved(str(folder)))
-    processor = processors.load(source)
     spec = HeadSpec(tuple(description["labels"]), description["problem"], description["pooling"])
-    model = loading.reload(source, spec, processor)
+    model, processor = (_adapted if description.get("is_adapter") else _whole)(folder, spec, description)
+    loading.load_head(model, folder)
     task: Task = registry.module("tasks", description["task"]).restore(description, processor)
-    return Reloaded(task, Forward(model, device, precision))
+    return Reloaded(task, Forward(model.eval(), device, precision))
+
+
+def _whole(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tuple[Model, Processor]:
+    source = sources.locate(Base(name=str(folder)))
+    processor = processors.load(source)
+    return loading.load(source, spec, processor, seed=0), processor
+
+
+def _adapted(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tuple[Model, Processor]:
+    """Load the base that an adapter was made on, and put the adapter on it."""
+    base = description["base"]
+    source = sources.locate(Base(name=base["name"], revision=base["revision"]))
+    if source.origin.fingerprint != base["fingerprint"]:
+        raise SourceError(
+            "E-MODEL-013",
+            say("The adapter was made on other weights than those that {name} holds now.", name=base["name"]),
+            where=str(folder),
+            expected=f"SHA-256 {base['fingerprint']}",
+            mend=say("Bring the base back that the run was trained on."),
+        )
+    kind = description["tuning"]["kind"]
+    tuning: Tuning = registry.build("tuning", registry.config("tuning", kind)(**description["tuning"]))
+    processor = processors.load(source)
+    model = loading.load(source, spec, processor, seed=0, requires=tuning.requires)
+    tuning.restore(model, folder)
+    return model, processor
 
 
 def as_rows(values: list[dict[str, Any]]) -> list[Row]:
     """Return records as rows that come from nowhere."""
     return [Row(number, "-", number + 1, value) for number, value in enumerate(values)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """A saved model as a base: this folder, no code of its own."""
-
-    name: str
-    revision: str | None = None
-    trust_remote_code: bool = False
 
 
 def main() -> None:

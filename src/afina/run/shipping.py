@@ -21,7 +21,7 @@ from afina.base.optional import need
 from afina.engine.loop import NOISE
 from afina.evaluation.contract import Evaluation
 from afina.inference.forward import Forward
-from afina.models import saving
+from afina.models import saving, sources
 from afina.models.contract import Model
 from afina.reporting.card import write_card
 from afina.run.folder import RunFolder
@@ -77,11 +77,8 @@ def check_frozen(model: Model, base: Model, report: TuningReport) -> None:
     """
     came = dict(base.named_parameters())
     free = {*report.names, *model.blocks.head}
-    moved = [
-        name
-        for name, parameter in model.named_parameters()
-        if name not in free and not torch.equal(parameter, came[name])
-    ]
+    frozen = {name: parameter for name, parameter in model.named_parameters() if name not in free}
+    moved = [name for name, parameter in frozen.items() if not torch.equal(parameter, came[report.aliases[name]])]
     if moved:
         raise QualityError("E-CHECK-003", say("Frozen weights changed: {names}.", names=", ".join(moved[:5])))
 
@@ -95,15 +92,30 @@ def ship(gathered: Gathered, forward: Forward, folder: RunFolder, evaluation: Ev
     if folder.model.exists():
         # A run killed between here and its last word ships again.
         durable.remove_folder(folder.model)
-    saving.save(forward.model, gathered.processor, folder.model, gathered.task.describe())
+    published = sources.published_name(gathered.source.origin)
+    saving.save(
+        forward.model,
+        gathered.processor,
+        folder.model,
+        _description(gathered),
+        lambda unfinished: gathered.tuning.save(forward.model, unfinished, published),
+    )
     check_reload(gathered, forward, folder.model)
     assert evaluation.cost is not None, "the judge counts the cost"
     size = sum(path.stat().st_size for path in folder.model.iterdir() if path.is_file())
     evaluation = replace(evaluation, cost=replace(evaluation.cost, artefact_bytes=size))
     durable.write_json(folder.evaluation, evaluation.to_dict())
     write_predictions(gathered, forward, folder.predictions)
-    write_card(folder.path, saving.usage(forward.model, gathered.processor), language=language())
+    usage = saving.usage(forward.model, gathered.processor, gathered.tuning.usage, published)
+    write_card(folder.path, usage, language=language())
     return evaluation
+
+
+def _description(gathered: Gathered) -> dict[str, Any]:
+    """Return what a saved model says of itself: the task, the base it stands on, and the technique."""
+    recipe, origin = gathered.recipe, gathered.source.origin
+    base = {"name": origin.name, "revision": recipe.base.revision, "fingerprint": origin.fingerprint}
+    return {**gathered.task.describe(), "base": base, "tuning": recipe.tuning.model_dump(mode="json")}
 
 
 def check_reload(gathered: Gathered, forward: Forward, model_folder: Path) -> None:

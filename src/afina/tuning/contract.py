@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 State = Mapping[str, "Tensor"]
 """Weights by parameter name."""
+
+Family = Literal["encoder", "decoder", "vision-transformer", "cnn"]
+"""The kind of network: reads a text both ways, reads it forwards, reads an image in patches, convolves an image."""
 
 
 class Depths(Protocol):
@@ -46,8 +50,13 @@ class Tunable(Protocol):
     """The part of a model that a tuning uses."""
 
     @property
-    def family(self) -> str:
-        """The kind of network, such as `encoder`."""
+    def family(self) -> Family:
+        """The kind of network."""
+        ...
+
+    @property
+    def network(self) -> Any:
+        """The transformers model, or what a tuning wrapped it in."""
         ...
 
     @property
@@ -61,6 +70,17 @@ class Tunable(Protocol):
 
     def named_modules(self) -> Iterable[tuple[str, nn.Module]]:
         """Yield its modules by path."""
+        ...
+
+    def rewire(self, change: Callable[[Any], Any]) -> Mapping[str, str]:
+        """Let a technique change the network, and find its parameters by depth again.
+
+        Args:
+            change: Takes the network and returns it, changed in place or wrapped.
+
+        Returns:
+            What each parameter that was there before was called then, by its name now.
+        """
         ...
 
 
@@ -115,6 +135,8 @@ class TuningReport:
         learning_rate_reason: The rule behind it, with its source.
         virtual_tokens: Tokens that the technique adds to every sequence.
         takes_segments: Whether several documents may still share a sequence.
+        aliases: What a parameter of the base was called before the technique was applied, by its name now; a parameter
+            that is not in it is new.
     """
 
     kind: str
@@ -127,6 +149,7 @@ class TuningReport:
     learning_rate_reason: str
     virtual_tokens: int = 0
     takes_segments: bool = True
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -137,13 +160,26 @@ class TuningReport:
 class Tuning(Protocol):
     """Which weights of a model move."""
 
-    supports: frozenset[str]
+    supports: frozenset[Family]
     """Families of models it works on."""
     requires: Mapping[str, object]
     """What the base must be loaded with; read before loading."""
+    begins_as_base: bool
+    """Whether the model says what the base says until the first step is taken."""
+    interpolates: bool
+    """Whether there is a way from the base to what was learnt that `interpolate` can walk."""
+    virtual_tokens: int
+    """Positions of every sequence that the technique takes for itself."""
+    usage: str
+    """Python that puts what `save` wrote into `FOLDER` on a plain `network`, without Afina; empty where `save` writes
+    nothing."""
 
     def apply(self, model: Tunable) -> TuningReport:
-        """Make exactly the technique's parameters trainable, and report them."""
+        """Make exactly the technique's parameters trainable, and report them.
+
+        Raises:
+            RecipeError: If the technique does not fit this very model; the reason is named.
+        """
         ...
 
     def state(self, model: Tunable) -> dict[str, Tensor]:
@@ -154,10 +190,41 @@ class Tuning(Protocol):
         """Put the weights of `state` back, bit for bit."""
         ...
 
-    def merge(self, model: Tunable) -> None:
-        """Fold what was learnt into the base's own weights."""
-        ...
-
     def interpolate(self, model: Tunable, start: State, end: State, alpha: float) -> None:
         """Set the model to the point `alpha` on the way from `start` (0) to `end` (1), both from `state`."""
+        ...
+
+    def merge(self, model: Tunable) -> None:
+        """Fold what was learnt into the base's own weights; the model is then as plain as the base.
+
+        Raises:
+            RecipeError: If it cannot be folded exactly; the reason and what to do instead are named.
+        """
+        ...
+
+    def unload(self, model: Tunable) -> None:
+        """Take away what `apply` added; the base's own weights are then what they were, bit for bit.
+
+        What moved the base's own weights leaves them where they are.
+        """
+        ...
+
+    def save(self, model: Tunable, folder: Path, base: str) -> bool:
+        """Write what was learnt beside the base into `folder`, and return whether that is enough beside the base.
+
+        Where it returns False nothing was written: what was learnt is in the base's own weights.
+
+        Args:
+            model: The tuned model.
+            folder: A folder that exists; other files in it are left alone.
+            base: How others find the base: a Hub id or a folder.
+        """
+        ...
+
+    def restore(self, model: Tunable, folder: Path) -> None:
+        """Put what `save` wrote on a fresh base.
+
+        Raises:
+            SourceError: If the files are missing, or do not fit the base.
+        """
         ...

@@ -47,4 +47,4 @@ def _choose(model: Tunable) -> Choice:
 
 def _is_norm(module: nn.Module) -> bool:
     # Every model family writes its own RMSNorm; the name is what they share.
-    return type(module).__name__.endswith("Norm") and not any(True for _ in module.children())
+    return "Norm" in type(module).__name__ and not any(True for _ in module.children())

@@ -64,6 +64,42 @@ def test_what_lies_outside_the_blocks_is_told_by_what_it_feeds(tiny_folder, fami
     assert [unit for unit, names in units.items() if any(name in parameter for parameter in names)] == [unit]
 
 
+@pytest.mark.parametrize(("family", "below", "above"), [("gpt2", "wte", "ln_f"), ("llama", "embed_tokens", "norm")])
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_decoders_have_blocks_too(tiny_folder, family, below, above, pooling):
+    model = tiny.load(tiny_folder(family), pooling)
+    named = [name for names in model.blocks.units.values() for name in names]
+    assert sorted(named) == sorted(name for name, _ in model.named_parameters())
+    assert model.family == "decoder"
+    assert len(model.blocks.blocks) == 2
+    assert any(below in name for name in model.blocks.embeddings)
+    assert all(above in name for name in model.blocks.top)
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "below"), [("vit", "vision-transformer", "patch_embeddings"), ("resnet", "cnn", "embedder")]
+)
+def test_networks_that_read_images_have_blocks_too(family, kind, below):
+    model = tiny.image_model(family)
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    named = [name for names in model.blocks.units.values() for name in names]
+    assert sorted(named) == sorted(name for name, _ in model.named_parameters())
+    assert model.family == kind
+    assert len(model.blocks.blocks) == 2
+    assert any(below in name for name in model.blocks.embeddings)
+    assert set(model.blocks.head) == {name for name in named if "classifier" in name}
+    assert all(torch.equal(buffers[name], buffer) for name, buffer in model.named_buffers())
+
+
+def test_batch_statistics_never_move_while_tuning():
+    model = tiny.image_model("resnet")
+    tiny.tuned(model, "full", head_first_epochs=0.0)
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    tiny.outputs(model.train())
+    assert all(torch.equal(before[name], buffer) for name, buffer in model.named_buffers())
+    assert any(module.training for module in model.block_modules)
+
+
 def test_finding_blocks_draws_no_random_number_and_leaves_no_gradient():
     config = AutoConfig.for_model("bert", **tiny.FAMILIES["bert"])
     network = AutoModelForSequenceClassification.from_config(config).eval()

@@ -51,9 +51,9 @@ def test_labels_are_written_into_the_configuration(tiny_folder):
 
 def test_mean_pooling_sets_the_pooler_aside(tiny_folder):
     model = tiny.load(tiny_folder("bert"), "mean")
-    assert set(model.ties.modules) == {"pooler"}
+    assert set(model.set_aside) == {"pooler"}
     assert not any("pooler" in name for name, _ in model.named_parameters())
-    assert set(tiny.load(tiny_folder("distilbert"), "mean").ties.modules) == set()
+    assert set(tiny.load(tiny_folder("distilbert"), "mean").set_aside) == set()
 
 
 def test_a_model_that_transformers_cannot_load_is_refused(tiny_folder, tmp_path):

@@ -9,6 +9,7 @@ import torch
 from afina.base.errors import SourceError
 from afina.models import sources
 from afina.recipe.schema import Base
+from tests import tiny
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def test_a_folder_that_is_no_model_is_refused(folder, content):
         ({"pooling_mode_mean_tokens": True}, "mean"),
         ({"pooling_mode_cls_token": True}, "cls"),
         ({"pooling_mode_max_tokens": True}, "cls"),
+        ({"pooling_mode_lasttoken": True}, "last"),
     ],
 )
 def test_the_bases_own_files_name_its_pooling(folder, settings, pooling):
@@ -112,3 +114,34 @@ def test_the_bases_own_files_name_its_pooling(folder, settings, pooling):
     source = sources.locate(Base(name=str(folder)))
     assert source.pooling == pooling
     assert source.pooling_reason
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "pooling"),
+    [
+        ("bert", "encoder", "cls"),
+        ("gpt2", "decoder", "last"),
+        ("llama", "decoder", "last"),
+        ("qwen2", "decoder", "last"),
+    ],
+)
+def test_a_base_that_reads_forwards_is_pooled_at_its_last_position(tiny_folder, family, kind, pooling):
+    source = sources.locate(Base(name=str(tiny_folder(family))))
+    assert sources.family(source.config) == kind
+    assert source.pooling == pooling
+    assert tiny.load(tiny_folder(family), pooling).family == kind
+
+
+def test_an_adapter_is_no_base_and_the_message_says_how_to_make_one(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "afina.json").write_text("{}", "utf-8")
+    for name in (tmp_path, tmp_path / "model"):
+        assert _refused(str(name), "E-MODEL-012").problem.mend.startswith("afina merge ")
+
+
+def test_others_find_a_base_by_its_hub_id_or_its_folder(tiny_folder):
+    source = sources.locate(Base(name=str(tiny_folder("bert"))))
+    assert sources.published_name(source.origin) == str(tiny_folder("bert"))
+    assert sources.published_name(sources.locate(Base(name="builtin:minilm")).origin).startswith(
+        "sentence-transformers/"
+    )
