@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["AFINA_LANG"] = "en"
+# What one test computed must not be there for another run of the suite; processes that tests start share it.
+os.environ["AFINA_CACHE"] = tempfile.mkdtemp(prefix="afina-cache-")
 os.environ["NO_COLOR"] = "1"
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"

@@ -102,6 +102,10 @@ IMAGE_FAMILIES: dict[str, dict[str, Any]] = {
 OPTIONS: dict[str, dict[str, Any]] = {
     "last-blocks": {"num_blocks": 1},
     "full": {"head_first_epochs": 0.0},
+    "adapter": {"reduction_factor": 4, "placement": "houlsby"},
+    "prompt": {"num_virtual_tokens": 4},
+    "prefix": {"num_virtual_tokens": 4},
+    "p-tuning": {"num_virtual_tokens": 4},
 }
 """Options under which a tuning moves a two-block model throughout, where the usual ones do not."""
 

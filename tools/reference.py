@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from afina.base import registry
 from afina.recipe import explain
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -22,12 +23,35 @@ same, and `afina recipe schema` the JSON schema for editors. A choice such as `t
 """
 
 
+FAMILIES = ("encoder", "decoder", "vision-transformer", "cnn")
+"""Kinds of network, the columns of the matrix."""
+
+MATRIX_HEADING = """## What works on what
+
+A technique that does not fit the network is refused before anything is loaded, with the reason. *Begins as the base*: until the
+first step the model says what the base says. *Mixes*: a retention such as `wise-ft` can mix base and tuned weights. *Ships*: the
+whole model, or an adapter beside the base.
+"""
+
+
 def page() -> str:
     """Return the whole page."""
     whole = explain.explain()
-    parts = [HEADING, _table(whole.members, "")]
+    parts = [HEADING, _table(whole.members, ""), MATRIX_HEADING, _matrix()]
     parts += [_section(path) for path in explain.all_paths() if explain.explain(path).members]
     return "\n".join(parts)
+
+
+def _matrix() -> str:
+    """Return which tuning works on which kind of network, as each says of itself."""
+    rows = [f"| `tuning` | {' | '.join(FAMILIES)} | begins as the base | mixes | ships |", "|---|" + "---|" * 7]
+    for kind in registry.names("tuning"):
+        tuning = registry.build("tuning", registry.config("tuning", kind)())
+        marks = ["yes" if family in tuning.supports else "-" for family in FAMILIES]
+        begins, mixes = ("yes" if value else "-" for value in (tuning.begins_as_base, tuning.interpolates))
+        ships = "an adapter" if tuning.usage else "the model"
+        rows.append(f"| `{kind}` | {' | '.join(marks)} | {begins} | {mixes} | {ships} |")
+    return "\n".join(rows) + "\n"
 
 
 def _section(path: str) -> str:

@@ -14,7 +14,8 @@ import torch
 
 from afina.base import registry
 from afina.data import batching
-from afina.run import settling
+from afina.run import prefixing, settling
+from afina.run.listener import Silent
 from afina.run.prepared import Prepared
 from against import ours, peer, stopwatch, workloads
 
@@ -48,11 +49,12 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         prepared = _prepared(asked, precision)
         if precision == "float32":
             _leave(prepared, asked)
+            result["moving"] = _moving(prepared)
             result["gradient_difference"] = _gradient_difference(prepared, asked)
         batches = _whole(prepared.plan)[:STEPS]
         timed = ours.Timed()
-        ours.train(prepared, timed, Fixed(batches))  # type: ignore[arg-type]
-        theirs = _peer_losses(asked, batches, PEER_PRECISION[precision])
+        ours.train(prefixing.filled(prepared, Silent()), timed, Fixed(batches))  # type: ignore[arg-type]
+        theirs = _peer_losses(asked, batches, PEER_PRECISION[precision], result["moving"])
         difference = float(np.abs(np.subtract(timed.losses, theirs)).max())
         result[precision] = {
             "ours": round(timed.losses[-1], 6),
@@ -77,33 +79,38 @@ def _whole(plan: batching.Plan) -> tuple[np.ndarray, ...]:
 
 def _leave(prepared: Prepared, asked: dict[str, Any]) -> None:
     """Write the encoded rows, the weights before the first step, and the tokenizer."""
-    segments = prepared.gathered.segments["train"]
-    assert all(len(segment.documents) == 1 for segment in segments)
-    documents = [segment.documents[0] for segment in segments]
-    np.savez(
-        asked["rows"],
-        tokens=np.concatenate(documents),
-        lengths=np.asarray([len(document) for document in documents]),
-        labels=np.asarray([segment.target for segment in segments]),
-    )
+    ours.leave_rows(prepared.gathered.segments["train"], asked["rows"])
     prepared.model.network.save_pretrained(asked["start"])
     prepared.gathered.processor.tokenizer.save_pretrained(asked["tokenizer"])
     assert (Path(asked["start"]) / "model.safetensors").is_file()
 
 
+def _moving(prepared: Prepared) -> list[str]:
+    """Return what the peer calls the parameters that move."""
+    return [name.removeprefix("network.") for name in prepared.report.names]
+
+
 def _gradient_difference(prepared: Prepared, asked: dict[str, Any]) -> float:
     """Return how far the gradients of one batch lie apart, relative to their length, over all parameters."""
-    segments = [prepared.gathered.segments["train"][row] for row in _whole(prepared.plan)[0]]
-    batch = batching.collate(segments, prepared.model.layout, prepared.gathered.task.target_kind)
+    # Plainly for the peer; for our side from what is kept of the frozen part, where there is any.
+    rows, kind = _whole(prepared.plan)[0], prepared.gathered.task.target_kind
+    plain = batching.collate([prepared.gathered.segments["train"][row] for row in rows], prepared.model.layout, kind)
+    kept = prefixing.filled(prepared, Silent()).gathered.segments["train"]
+    batch = prepared.forward.collate([kept[row] for row in rows], kind)
     objective = registry.build("objectives", prepared.resolved.recipe.objective)
     prepared.model.train()
     output = objective.step(prepared.forward, batch, settling.aids(prepared.gathered))
     (output.loss_sum / output.num_targets).backward()
-    network = peer.model(asked["start"], dropout=0.0).train()
-    network(input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=batch.targets).loss.backward()
+    network = peer.model(asked["start"], dropout=0.0)
+    peer.freeze(network, _moving(prepared))
+    network.train()
+    network(input_ids=plain.input_ids, attention_mask=plain.attention_mask, labels=plain.targets).loss.backward()
     square = difference = 0.0
     gradients = {name: parameter.grad for name, parameter in prepared.model.network.named_parameters()}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            assert gradients[name] is None, name
+            continue
         assert parameter.grad is not None, name
         assert gradients[name] is not None, name
         square += float(parameter.grad.double().square().sum())
@@ -112,8 +119,12 @@ def _gradient_difference(prepared: Prepared, asked: dict[str, Any]) -> float:
     return float((difference / square) ** 0.5)
 
 
-def _peer_losses(asked: dict[str, Any], batches: tuple[np.ndarray, ...], settings: dict[str, Any]) -> list[float]:
-    made = peer.trainer({**asked, "steps": STEPS}, peer.model(asked["start"], dropout=0.0), peer.Ordered, settings)
+def _peer_losses(
+    asked: dict[str, Any], batches: tuple[np.ndarray, ...], settings: dict[str, Any], moving: list[str]
+) -> list[float]:
+    network = peer.model(asked["start"], dropout=0.0)
+    peer.freeze(network, moving)
+    made = peer.trainer({**asked, "steps": STEPS}, network, peer.Ordered, settings)
     made.order = np.concatenate(batches).tolist()
     made.train()
     return made.losses  # type: ignore[no-any-return]

@@ -81,6 +81,27 @@ def model(start: str, dropout: float) -> Any:
     )
 
 
+def freeze(network: Any, moving: Sequence[str]) -> None:
+    """Let only the parameters `moving` move; a part in which nothing does stays in evaluation mode, its dropout off.
+
+    The Trainer itself leaves dropout on in frozen parts. Off on both sides, both compute the same, and the Trainer is
+    spared drawing it.
+    """
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name in moving)
+    whole = type(network).train
+
+    def train(mode: bool = True) -> Any:
+        whole(network, mode)
+        for module in network.modules():
+            parameters = list(module.parameters())
+            if parameters and not any(parameter.requires_grad for parameter in parameters):
+                module.eval()
+        return network
+
+    network.train = train
+
+
 def trainer(asked: dict[str, Any], network: Any, kind: type[Trainer], settings: dict[str, Any]) -> Any:
     """Return the Trainer with everything that both sides share, and `settings`."""
     transformers.logging.set_verbosity_error()
@@ -88,7 +109,7 @@ def trainer(asked: dict[str, Any], network: Any, kind: type[Trainer], settings: 
         tempfile.mkdtemp(dir=asked["scratch"]),
         max_steps=asked["steps"],
         per_device_train_batch_size=workloads.BATCH_ROWS,
-        learning_rate=workloads.LEARNING_RATE,
+        learning_rate=asked.get("learning_rate", workloads.LEARNING_RATE),
         adam_beta1=workloads.BETA1,
         adam_beta2=workloads.BETA2,
         adam_epsilon=workloads.EPSILON,
@@ -116,17 +137,27 @@ def ideal_order(lengths: Sequence[int], steps: int) -> list[int]:
     return [row for batch in chosen for row in batch]
 
 
+def _accuracy(made: Any, rows: str) -> float:
+    """Return the accuracy on test rows, as our side encoded them."""
+    predicted = made.predict(Rows(rows))
+    return float((predicted.predictions.argmax(1) == predicted.label_ids).mean())
+
+
 def main(asked: dict[str, Any]) -> dict[str, Any]:
     """Train as asked, and return the rate."""
     torch.set_num_threads(asked["threads"])
     kind = Ordered if asked["setting"] == "ideal" else Trainer
-    made = trainer(asked, model(asked["start"], workloads.DROPOUT), kind, SETTINGS[asked["setting"]])
+    network = model(asked["start"], workloads.DROPOUT)
+    if "moving" in asked:
+        freeze(network, asked["moving"])
+    made = trainer(asked, network, kind, SETTINGS[asked["setting"]])
     if kind is Ordered:
         made.order = ideal_order([len(document) for document in made.train_dataset.documents], asked["steps"])
     timed = Timed()
     made.add_callback(timed)
     loss = made.train().training_loss
-    return {**timed.watch.rates(asked["dropped_steps"]), "loss": loss}
+    result = {**timed.watch.rates(asked["dropped_steps"]), "loss": loss}
+    return {**result, "accuracy": _accuracy(made, asked["test"])} if "test" in asked else result
 
 
 if __name__ == "__main__":

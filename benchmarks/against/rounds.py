@@ -8,6 +8,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Outcome:
 
 
 def run(module: str, asked: Mapping[str, Any], threads: int) -> Outcome:
-    """Run `python -m module` on `asked` with so many threads, and return its answer.
+    """Run `python -m module` on `asked` with so many threads and an empty cache, and return its answer.
 
     Raises:
         SystemExit: If it fails; what it wrote is shown.
@@ -52,6 +53,7 @@ def run(module: str, asked: Mapping[str, Any], threads: int) -> Outcome:
         "OMP_NUM_THREADS": str(threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "AFINA_CACHE": tempfile.mkdtemp(dir=asked.get("scratch")),
     }
     started, busy, own = time.perf_counter(), _busy_s(), _own_s()
     done = subprocess.run(

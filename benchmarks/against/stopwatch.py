@@ -12,15 +12,25 @@ from typing import Any
 from against.rounds import MARK
 
 
+def now() -> tuple[float, float]:
+    """Return wall and CPU seconds."""
+    return time.perf_counter(), time.process_time()
+
+
 class Stopwatch:
     """Wall and CPU time, and rows trained on, at the end of each step."""
 
     def __init__(self) -> None:
         self._times: list[tuple[float, float, int]] = []
 
+    @property
+    def rows(self) -> int:
+        """Rows trained on in all."""
+        return self._times[-1][2]
+
     def tick(self, rows: int) -> None:
         """Take the time after so many rows in all."""
-        self._times.append((time.perf_counter(), time.process_time(), rows))
+        self._times.append((*now(), rows))
 
     def rates(self, dropped_steps: int) -> dict[str, float]:
         """Return examples per wall second and per CPU second over the steps after the dropped ones, and those steps."""

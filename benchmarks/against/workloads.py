@@ -51,6 +51,7 @@ class Workload:
     def recipe(self, **training: Any) -> dict[str, Any]:
         """Return the recipe, everything that the sides must share written out."""
         dropout = training.pop("dropout", DROPOUT)
+        tuning = training.pop("tuning", {"kind": "full", "head_first_epochs": 0.0})
         return {
             "base": {"name": self.base, "dropout": dropout},
             "data": {
@@ -59,7 +60,7 @@ class Workload:
                 "max_tokens": MAX_TOKENS,
             },
             "task": {"kind": "text-classification", "pooling": "cls"},
-            "tuning": {"kind": "full", "head_first_epochs": 0.0},
+            "tuning": tuning,
             "training": {
                 "epochs": 100.0,
                 "learning_rate": LEARNING_RATE,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         SourceError,
         UsageError,
     )
+    from afina.regimes.compare.python import compare
     from afina.run.opened import open_run
     from afina.run.python import resume, train
 
@@ -40,6 +41,7 @@ __all__ = [
     "SourceError",
     "UsageError",
     "__version__",
+    "compare",
     "open_run",
     "resume",
     "train",
@@ -49,6 +51,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "compare":
+        from afina.regimes.compare.python import compare
+
+        return compare
     if name == "open_run":
         from afina.run.opened import open_run
 

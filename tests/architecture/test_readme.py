@@ -5,6 +5,11 @@ import re
 import pytest
 
 PAGES = ("README.md", "README.pt-BR.md")
+GUIDES = [
+    f"docs/guides/{name}{language}.md"
+    for name in ("first-run", "data-sources", "tracking", "extending")
+    for language in ("", ".pt-BR")
+]
 TOP_FOLDERS = {"src/afina", "tests", "examples", "benchmarks", "docs", "tools"}
 
 
@@ -39,7 +44,7 @@ def test_links_of_the_documentation_lead_somewhere(root):
     assert [broken for path in (root / "docs").rglob("*.md") for broken in _broken(root, path)] == []
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/guides/first-run.md", "docs/guides/first-run.pt-BR.md"])
+@pytest.mark.parametrize("page", [*PAGES, *GUIDES])
 def test_commands_exist(root, page):
     from afina.cli.verbs import verbs
 
@@ -59,6 +64,26 @@ def test_choices_shown_are_those_that_exist(root, page):
     for point in ("tuning", "retention", "objectives"):
         row = re.search(rf"^\| `{point.removesuffix('s')}` \|(.*)\|$", text, re.M).group(1)
         assert set(registry.names(point)) <= set(re.findall(r"`([\w-]+)`", row)), point
+
+
+def test_every_guide_exists_in_both_languages_with_the_same_code(root):
+    pages = {path.relative_to(root).as_posix() for path in (root / "docs" / "guides").glob("*.md")}
+    assert set(GUIDES) <= pages
+    code = re.compile(r"```(python|toml)\n(.*?)```", re.S)
+    english, portuguese = (
+        code.findall((root / f"docs/guides/extending{end}.md").read_text("utf-8")) for end in ("", ".pt-BR")
+    )
+    assert english == portuguese
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_recipes_shown_are_recipes(root, page):
+    from afina.recipe import reading
+
+    for shown in re.findall(r"```yaml\n(.*?)```", (root / page).read_text("utf-8"), re.S):
+        # Techniques of a package that only the reader installs are tried in tests/integration/test_outside_package.py.
+        if "lowest-block" not in shown:
+            assert reading.from_text(shown).recipe.data.train
 
 
 def test_both_languages_compare_the_same_peers_in_the_same_cells(root):

@@ -38,12 +38,40 @@ def ended(tiny_folder, tmp_path_factory):
 @pytest.mark.parametrize("case", two_processes.CASES)
 def test_two_processes_end_where_one_does(ended, case):
     folder, (first, second) = ended
-    alone, facts = two_processes.fit(folder, **two_processes.CASES[case])
-    weights, their_facts = first[case]
+    alone, facts, _ = two_processes.fit(folder, **two_processes.CASES[case])
+    weights, their_facts, _ = first[case]
     assert all(torch.equal(weight, second[case][0][name]) for name, weight in weights.items())
     is_double = case != "float32"
     assert tiny.distance(alone, weights) < (1e-12 if is_double else 5e-6)
     assert their_facts == pytest.approx(facts, rel=1e-9 if is_double else 1e-5)
+
+
+def _differing(one, other):
+    """Return the stages in which a gradient of one process is not that of the other."""
+    pairs = zip(one[2], other[2], strict=True)
+    return {
+        stage
+        for (stage, mine), (_, theirs) in pairs
+        if mine.keys() != theirs.keys() or not all(torch.equal(mine[name], theirs[name]) for name in mine)
+    }
+
+
+@pytest.mark.parametrize("case", ["thawing", "thawing in micro-batches"])
+def test_a_layer_unfrozen_after_wrapping_gets_the_same_gradient_in_each_process(ended, case):
+    folder, (first, second) = ended
+    assert _differing(first[case], second[case]) == set()
+    alone = two_processes.fit(folder, **two_processes.CASES[case])
+    assert [stage for stage, _ in alone[2]] == [
+        name for name in ("head first", "from block 1 up", "everything") for _ in range(2)
+    ]
+    for (_, mine), (_, theirs) in zip(alone[2], first[case][2], strict=True):
+        assert mine.keys() == theirs.keys()
+        assert tiny.distance(mine, theirs) < 1e-10
+
+
+def test_wrapped_at_the_first_stage_alone_the_processes_would_part(ended):
+    _, (first, second) = ended
+    assert _differing(first["wrapped once"], second["wrapped once"]) == {"from block 1 up", "everything"}
 
 
 def test_the_empty_share_is_really_empty():

@@ -14,6 +14,7 @@ CASES = {
     "mean": {"pooling": "mean"},
     "stages": {"tuning": ("full", {"head_first_epochs": 1.0})},
     "short stage": {"tuning": ("full", {"head_first_epochs": 0.7})},
+    "thawing": {"tuning": ("full", {"gradual_unfreezing": 0.7, "layer_decay": 0.9})},
     "l2-sp": {"retention": ("l2-sp", {})},
     "sgd": {"optimizer": ("sgd", {})},
     "adafactor": {"optimizer": ("adafactor", {})},
@@ -109,9 +110,10 @@ def test_a_run_cut_in_the_middle_twice_ends_at_the_same_weights(tiny_folder, tmp
     assert saved[0]["loop"].values == saved[1]["loop"].values
 
 
+@pytest.mark.parametrize("case", ["stages", "thawing"])
 @pytest.mark.parametrize("kill_at", range(NUM_STEPS))
-def test_any_step_may_be_the_one(tiny_folder, tmp_path, kill_at):
-    options = CASES["stages"]
+def test_any_step_may_be_the_one(tiny_folder, tmp_path, kill_at, case):
+    options = CASES[case]
     whole = _finished(tiny_folder("bert"), tmp_path / "whole", **options)
     cut = _finished(tiny_folder("bert"), tmp_path / "cut", kills=(kill_at,), **options)
     _assert_same(whole, cut)

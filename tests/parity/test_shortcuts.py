@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 GRADED = ["bert", "roberta", "distilbert", "electra", "xlm-roberta"]
 FULL_LAST_BLOCK = ["albert", "roberta-prelayernorm", "mpnet", "deberta-v2", "megatron-bert", "modernbert"]
 """Families whose last block cannot be cut down: shared, normalised first, with an attention of its own, or fused."""
-OWN_ATTENTION = ["mpnet", "deberta-v2", "megatron-bert", "modernbert"]
+OWN_ATTENTION = ["mpnet", "deberta-v2", "megatron-bert"]
 
 
 def _gradients(model, outputs):
@@ -89,7 +89,9 @@ def test_a_model_with_an_attention_of_its_own_keeps_it_and_this_is_said(tiny_fol
 
 
 @pytest.mark.parametrize("other", ["sdpa", "eager"])
-@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "electra", "albert", "roberta-prelayernorm"])
+@pytest.mark.parametrize(
+    "family", ["bert", "roberta", "distilbert", "electra", "albert", "roberta-prelayernorm", "modernbert"]
+)
 def test_our_attention_equals_that_of_transformers_under_padding(tiny_folder, family, other):
     model = tiny.load(tiny_folder(family), "mean").double().eval()
     batch = tiny.batch(model, tiny.rows(6, "mean", longest=30))

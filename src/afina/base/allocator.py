@@ -1,7 +1,7 @@
 """Memory that a CPU run keeps instead of giving it back and asking for it again.
 
-glibc returns large freed blocks to the kernel at once, and every step of training pays for fresh pages: about 8 % of
-a step was seen. Raising its two thresholds keeps them; nothing that is computed changes.
+glibc returns large freed blocks to the kernel at once, and every step of training pays for fresh pages: up to 8 % of
+a step was seen, and nothing on other shapes. Raising its two thresholds keeps them; nothing that is computed changes.
 """
 
 from __future__ import annotations

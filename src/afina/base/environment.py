@@ -47,6 +47,12 @@ def hub_cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
 
 
+def cache_home() -> Path:
+    """Return the folder in which Afina keeps what it can compute again: `AFINA_CACHE`, else the user's cache folder."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("AFINA_CACHE") or home / "afina")
+
+
 def thread_request() -> int | None:
     """Return the number of threads asked for by `OMP_NUM_THREADS`, or None."""
     value = os.environ.get("OMP_NUM_THREADS", "")
@@ -103,3 +109,24 @@ def for_process(rank: int, num_processes: int, port: int, threads: int) -> dict[
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
+
+
+def for_work(threads: int) -> dict[str, str]:
+    """Return the environment of a process that works for this one.
+
+    Args:
+        threads: Its threads, unless the user asked for a number.
+    """
+    return {"OMP_NUM_THREADS": str(threads), **os.environ}
+
+
+def quiet_trackers() -> None:
+    """Let trackers send no word of their own anywhere, and give up soon where a server is away; before their import.
+
+    What the user set stays.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    os.environ.setdefault("WANDB_SILENT", "true")

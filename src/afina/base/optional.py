@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from afina.base.errors import MissingExtraError
 from afina.base.messages import say
+
+FETCHING = "bitsandbytes"
+"""A package that on its first import fetches compiled code from the network, if it finds the package `kernels`."""
+
+_ITS_COMPLAINT = "bitsandbytes.backends.cpu.ops"
+"""Who says in the log that it could not."""
 
 
 def need(module: str, *, extra: str) -> ModuleType:
@@ -19,6 +30,8 @@ def need(module: str, *, extra: str) -> ModuleType:
     Raises:
         MissingExtraError: If the module is not installed. An error inside an installed module is not hidden.
     """
+    if module.split(".")[0] in {FETCHING, "peft"}:
+        _import_without_fetching()
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -29,3 +42,26 @@ def need(module: str, *, extra: str) -> ModuleType:
             say("The Python package {module} is not installed.", module=module.split(".")[0]),
             mend=f'pip install "afina[{extra}]"',
         ) from error
+
+
+def _import_without_fetching() -> None:
+    if FETCHING in sys.modules or importlib.util.find_spec(FETCHING) is None:
+        return
+    with _nothing_to_fetch_with():
+        importlib.import_module(FETCHING)
+
+
+@contextmanager
+def _nothing_to_fetch_with() -> Iterator[None]:
+    """Hide `kernels` as if it were not installed, and hold back the complaint about it."""
+    log, there = logging.getLogger(_ITS_COMPLAINT), sys.modules.pop("kernels", None)
+    level = log.level
+    log.setLevel(logging.ERROR)
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        del sys.modules["kernels"]
+        if there is not None:
+            sys.modules["kernels"] = there

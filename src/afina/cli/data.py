@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -17,6 +17,7 @@ from afina.cli import data_report, output
 if TYPE_CHECKING:
     from afina.data.facts import Facts
     from afina.data.finding import Finding
+    from afina.data.places import Place
     from afina.data.source import Opened
     from afina.models.processor import Processor
 
@@ -44,7 +45,7 @@ class Asked:
     """The files of each split and how to read them, from options or from a recipe.
 
     Attributes:
-        files: Files by the split's name.
+        files: Where the rows stand, by the split's name.
         text: Columns that are read, if named.
         label: Columns with the target, if named.
         group: Column whose rows stay together, if named.
@@ -54,7 +55,7 @@ class Asked:
         recipe: The recipe that was given, or None.
     """
 
-    files: dict[str, tuple[Path, ...]]
+    files: dict[str, Place]
     text: Sequence[str] | None = None
     label: Sequence[str] | None = None
     group: str | None = None
@@ -118,7 +119,7 @@ def fix(
     if redact is not None:
         _one_of("--redact", redact, tuple(SETS))
     opened = next(iter(_open_splits(_asked([file], [], Asked({}, text, label, group, format))).values()))
-    copy = target or _clean_name(file)
+    copy = target or _clean_name(opened.place)
     fixed = write_fixed(
         opened,
         copy,
@@ -151,15 +152,17 @@ def preview(
 
 
 def _asked(files: Sequence[Path], against: Sequence[Path], given: Asked) -> Asked:
-    from afina.data.source import locate
+    from afina.data.parts import SplitName
+    from afina.data.places import locate, settle, splits_in
     from afina.recipe.reading import read
 
     if len(files) == 1 and files[0].suffix.lower() in (".yaml", ".yml"):
         recipe = read(files[0]).recipe
         data = recipe.data
-        given_files = {name: getattr(data, name) for name in ("train", "validation", "test")}
+        found = settle(data, files[0].parent)
+        named = {name: found.get(name, getattr(data, name)) for name in get_args(SplitName)}
         return Asked(
-            {name: locate([path], files[0].parent) for name, path in given_files.items() if path is not None},
+            {name: locate([path], files[0].parent, name) for name, path in named.items() if path is not None},
             given.text or data.text,
             given.label or data.label,
             given.group or data.group,
@@ -168,9 +171,13 @@ def _asked(files: Sequence[Path], against: Sequence[Path], given: Asked) -> Aske
             data.max_tokens if isinstance(data.max_tokens, int) else None,
             files[0],
         )
-    splits: dict[str, tuple[Path, ...]] = {}
-    for paths in [locate(files, Path()), *((path,) for path in locate(against, Path()))]:
-        splits[paths[0].name if paths[0].name not in splits else str(paths[0])] = paths
+    splits: dict[str, Place] = {}
+    whole = splits_in(str(files[0]), Path()) if len(files) == 1 else {}
+    for name, path in whole.items():
+        splits[name] = locate([path], Path(), name)
+    for place in [*([] if whole else [locate(files, Path())]), *(locate([path], Path()) for path in against)]:
+        short = place.short_name
+        splits[short if short not in splits else str(place.paths[0])] = place
     return Asked(splits, given.text, given.label, given.group, given.format, given.base)
 
 
@@ -231,29 +238,41 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UsageError("E-USAGE-002", what, expected=", ".join(allowed))
 
 
-def _clean_name(file: Path) -> Path:
+def _clean_name(place: Place) -> Path:
     from afina.data.fix import WRITES
 
-    return file.with_name(f"{file.stem}-clean{file.suffix if file.suffix.lower() in WRITES else '.csv'}")
+    path = Path(place.short_name) if place.name else place.paths[0]
+    return path.with_name(f"{path.stem}-clean{path.suffix if path.suffix.lower() in WRITES else '.csv'}")
 
 
 def _next_command(asked: Asked, findings: Sequence[Finding]) -> str:
     unusable = [finding for finding in findings if finding.code < "E-DATA-200"]
     mendable = [*unusable, *(finding for finding in findings if finding.mend.startswith("afina data fix"))]
     mends = [finding.mend for finding in mendable]
-    path = next(iter(asked.files.values()))[0]
+    place = next(iter(asked.files.values()))
+    path = place.name or str(place.paths[0])
     if mendable:
         # A copy has one original: of several files, the first that needs mending.
-        path = next((path for paths in asked.files.values() for path in paths if _is_in(path, mendable[0])), path)
-        words = ["afina", "data", "fix", str(path), "-o", str(_clean_name(path))]
+        place, path = _original(asked.files.values(), mendable[0]) or (place, path)
+        words = ["afina", "data", "fix", path, "-o", str(_clean_name(place))]
         words += ["--redact", "br"] if any("--redact" in mend for mend in mends) else []
         near, exact = (any(f"--dedup {kind}" in mend for mend in mends) for kind in ("near", "exact"))
         words += ["--dedup", "near" if near else "exact"] if near or exact else []
     elif asked.recipe is not None:
         words = ["afina", "train", str(asked.recipe)]
     else:
-        words = ["afina", "data", "preview", str(path)]
+        words = ["afina", "data", "preview", path]
     return shlex.join(words)
+
+
+def _original(places: Iterable[Place], finding: Finding) -> tuple[Place, str] | None:
+    from afina.data.places import Place
+
+    for place in places:
+        for path in place.paths:
+            if _is_in(path, finding):
+                return (place, place.name) if place.name else (Place("", (path,)), str(path))
+    return None
 
 
 def _is_in(path: Path, finding: Finding) -> bool:

@@ -59,7 +59,7 @@ def show_preview(opened: Opened, shown: Sequence[Shown]) -> None:
         rows = [row.as_dict() for row in shown]
         output.print_json({"format": opened.description, "columns": _roles(opened), "rows": rows})
         return
-    output.show(f"{opened.paths[0].name}  {opened.description}")
+    output.show(f"{opened.place.short_name}  {opened.description}")
     output.show(_role_line(opened))
     for row in shown:
         _show_row(row)
@@ -75,7 +75,7 @@ def show_fix(fixed: Fixed) -> None:
     read, written = _count(fixed.num_read), _count(fixed.num_written)
     output.show(say("{target}: {written} of {read} rows written", target=fixed.target, written=written, read=read))
     for change in fixed.changes:
-        places = ", ".join(place.rpartition(":")[2] for place in change.rows[:_LINES_SHOWN])
+        places = ", ".join(_line(place) for place in change.rows[:_LINES_SHOWN])
         more = ", …" if len(change.rows) > _LINES_SHOWN else ""
         output.show(f"  {change.what} ×{_count(len(change.rows))} ({places}{more})")
     output.show(f"→ {shlex.join(['afina', 'data', 'check', str(fixed.target)])}")
@@ -83,10 +83,15 @@ def show_fix(fixed: Fixed) -> None:
 
 def _as_dict(opened: Opened, facts: Facts) -> dict[str, Any]:
     from afina.data.checks.labels import class_counts, is_numeric
-    from afina.data.source import sha256
 
+    sizes = [path.stat().st_size for path in opened.paths]
+    digests = opened.place.fingerprints()
+    # Of a folder of texts there is one fingerprint, which stands for all of them.
+    sizes = sizes if len(digests) == len(sizes) else [sum(sizes)]
     return {
-        "files": {str(path): {"sha256": sha256(path), "bytes": path.stat().st_size} for path in opened.paths},
+        "files": {
+            name: {"sha256": digest, "bytes": size} for (name, digest), size in zip(digests.items(), sizes, strict=True)
+        },
         "format": opened.description,
         "columns": _roles(opened),
         "num_rows": len(facts),
@@ -109,12 +114,12 @@ def _roles(opened: Opened) -> dict[str, Any]:
 def _summarise(
     opened: Mapping[str, Opened], facts: Mapping[str, Facts], findings: Sequence[Finding], command: str
 ) -> None:
-    from afina.data.source import sha256
-
     for name, split in opened.items():
-        files = split.paths[0].name + (f" +{len(split.paths) - 1}" if len(split.paths) > 1 else "")
+        several = len(split.paths) > 1 and not split.place.is_class_folders
+        files = split.place.short_name + (f" +{len(split.paths) - 1}" if several else "")
         rows = say("{rows} rows", rows=_count(len(facts[name])))
-        output.show(f"{files}  {split.description}  {rows}  sha256 {sha256(split.paths[0])[:8]}…")
+        digest = next(iter(split.place.fingerprints().values()))
+        output.show(f"{files}  {split.description}  {rows}  sha256 {digest[:8]}…")
     first = next(iter(opened))
     output.show(_role_line(opened[first]))
     if classes := _classes(facts[first]):
@@ -166,7 +171,17 @@ def _rows(finding: Finding, several: bool) -> str:
 
 
 def _short(place: str) -> str:
-    return Path(place).name
+    path = Path(place)
+    # Texts of two classes may have the same name.
+    return f"{path.parent.name}/{path.name}" if _is_text(place) else path.name
+
+
+def _line(place: str) -> str:
+    return _short(place) if _is_text(place) else place.rpartition(":")[2]
+
+
+def _is_text(place: str) -> bool:
+    return place.rpartition(":")[0].lower().endswith(".txt")
 
 
 def _show_row(row: Shown) -> None:

@@ -21,11 +21,13 @@ def verbs() -> dict[str, str]:
         "init": say("Start a project: a commented recipe and sample rows."),
         "data": say("Check, fix or preview the rows you want to learn from."),
         "train": say("Fine-tune as a recipe says, and compare with the base."),
+        "compare": say("Train several techniques under equal conditions, and say which is best."),
         "resume": say("Go on with a run that was interrupted."),
         "eval": say("Evaluate a run again."),
         "predict": say("Answer new rows with a run's model."),
         "runs": say("List, show, compare or remove runs."),
         "stop": say("Ask a run to save and stop."),
+        "cache": say("List or remove what was computed once and is kept."),
         "recipe": say("Explain or validate a recipe, or print its schema."),
         "loop": say("Print the training loop and what listens to it."),
     }

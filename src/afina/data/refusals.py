@@ -36,6 +36,8 @@ def _sentences(_language: str) -> dict[str, str]:
         "E-DATA-123": say("The label is missing."),
         "E-DATA-124": say("The label is of a kind that cannot be learned."),
         "E-DATA-125": say("The record lacks a column."),
+        "E-DATA-126": say("A file among the texts of a class is no .txt file."),
+        "E-DATA-127": say("A folder within a class's folder is not read."),
     }
 
 

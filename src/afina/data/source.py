@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,9 +13,12 @@ from afina.base.errors import DataError, Problem
 from afina.base.messages import say
 from afina.data import columns as roles
 from afina.data.contract import Columns, Dataset, Format, Record, Row
+from afina.data.places import Place, locate, sha256
 from afina.data.profile import is_empty
 from afina.data.refusals import refuse, summarise
 from afina.data.telling import choose
+
+__all__ = ["DataRequest", "Opened", "Place", "collect", "locate", "open_files", "read", "sha256", "stream"]
 
 SAMPLE_ROWS = 1000
 """Rows that the columns' roles are inferred from."""
@@ -27,7 +29,7 @@ class DataRequest(Protocol):
 
     @property
     def train(self) -> str | Sequence[str]:
-        """The training files."""
+        """The training files, a folder of them, or a data set on the Hub."""
         ...
 
     @property
@@ -76,16 +78,21 @@ class Opened:
     """Files whose format and columns are known, ready to be streamed as often as needed.
 
     Attributes:
-        paths: The files, in order.
+        place: The files.
         format: Reads them.
         columns: The roles of their columns.
         description: The format and what was detected, in one sentence.
     """
 
-    paths: tuple[Path, ...]
+    place: Place
     format: Format
     columns: Columns
     description: str
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, in order."""
+        return self.place.paths
 
 
 def read(
@@ -106,14 +113,14 @@ def read(
         needs_label: Whether rows without a target are refused.
 
     Raises:
-        DataError: `E-DATA-001` no such file, `E-DATA-008` more refused rows than allowed (all are listed),
-            `E-DATA-009` no usable row; and whatever the format and the columns raise.
+        DataError: `E-DATA-008` more refused rows than allowed (all are listed), `E-DATA-009` no usable row; and
+            whatever `locate`, the format and the columns raise.
     """
     asked = getattr(section, split)
-    paths = locate([asked] if isinstance(asked, str) else list(asked or ()), root)
+    place = locate([asked] if isinstance(asked, str) else list(asked or ()), root, split)
     if columns is None:
         opened = open_files(
-            paths,
+            place,
             section.format,
             text=section.text,
             label=section.label,
@@ -121,7 +128,8 @@ def read(
             needs_label=needs_label,
         )
     else:
-        opened = Opened(paths, reader(section.format), columns, describe(section.format, paths))
+        format = _implied(section.format, place)
+        opened = Opened(place, reader(format), columns, describe(format, place))
     limit = 1.0 if section.on_bad_row == "skip" else section.max_bad_share
     return collect(opened, max_bad_share=limit, needs_label=needs_label)
 
@@ -140,34 +148,11 @@ def collect(opened: Opened, *, max_bad_share: float = 1.0, needs_label: bool = F
         else:
             refused.append(item)
     _enough(rows, refused, max_bad_share, opened.paths)
-    return Dataset(
-        rows, opened.columns, refused, opened.description, {str(path): sha256(path) for path in opened.paths}
-    )
-
-
-def locate(paths: Iterable[str | Path], root: Path) -> tuple[Path, ...]:
-    """Return the paths, relative ones from `root`, each of them an existing file.
-
-    Raises:
-        DataError: `E-DATA-001`, listing all that are missing.
-    """
-    found = tuple(root / path for path in paths)
-    missing = [Problem(what=say("The file does not exist."), where=str(path)) for path in found if not path.is_file()]
-    if missing:
-        nearby = sorted(path.name for path in found[0].parent.glob("*") if path.is_file())[:10]
-        raise DataError(
-            "E-DATA-001",
-            say("A data file does not exist: {path}", path=missing[0].where),
-            where=missing[0].where,
-            expected=", ".join(nearby),
-            mend=say("Check the path; a relative one starts from the recipe's folder."),
-            problems=tuple(missing[1:]),
-        )
-    return found
+    return Dataset(rows, opened.columns, refused, opened.description, opened.place.fingerprints())
 
 
 def open_files(
-    paths: Sequence[Path],
+    files: Place | Sequence[Path],
     format: Any = "auto",
     *,
     text: str | Sequence[str] | None = None,
@@ -178,29 +163,33 @@ def open_files(
     """Tell the format and the columns of files, reading no more than a sample of their rows.
 
     Args:
-        paths: Existing files of the same shape.
+        files: Existing files of the same shape.
         format: A kind of `data.formats`, or the options of one.
         text: Column or columns that are read; None: inferred.
         label: Column or columns with the target; None: inferred.
         group: Column whose rows stay in one split; None: inferred.
         needs_label: Whether data without a target is an error.
     """
+    place = files if isinstance(files, Place) else Place("", tuple(files))
+    format = _implied(format, place)
     chosen = reader(format)
     sampled: list[Mapping[str, Any]] = []
-    problems: list[Problem] = []
-    for record in islice(_records(chosen, paths), SAMPLE_ROWS):
+    problems = list(place.skipped)
+    for record in islice(_records(chosen, place.paths), SAMPLE_ROWS):
         if record.problem is None:
             sampled.append(record.values)
         else:
             problems.append(record.problem)
     if not sampled:
-        raise _none_usable(problems, paths)
-    columns = roles.infer(sampled, where=str(paths[0]), text=text, label=label, group=group, needs_label=needs_label)
-    return Opened(tuple(paths), chosen, columns, describe(format, paths))
+        raise _none_usable(problems, place.paths)
+    where = place.name or str(place.paths[0])
+    columns = roles.infer(sampled, where=where, text=text, label=label, group=group, needs_label=needs_label)
+    return Opened(place, chosen, columns, describe(format, place))
 
 
 def stream(opened: Opened, *, needs_label: bool = False) -> Iterator[Row | Problem]:
     """Yield the files' rows and refusals in order, one at a time."""
+    yield from opened.place.skipped
     number = 0
     for path in opened.paths:
         for record in opened.format.records(path):
@@ -242,19 +231,21 @@ def reader(format: Any) -> Format:
     return built
 
 
-def describe(format: Any, paths: Sequence[Path]) -> str:
+def describe(format: Any, files: Place | Sequence[Path]) -> str:
     """Return the format of the first file with what was detected, in one sentence."""
+    place = files if isinstance(files, Place) else Place("", tuple(files))
     options = registry.config("data.formats", format)() if isinstance(format, str) else format
     if options.kind == "auto":
-        options = choose(paths[0])
+        options = choose(place.paths[0])
     module = registry.module("data.formats", options.kind)
-    return str(module.describe(options, paths[0])) if hasattr(module, "describe") else str(options.kind)
+    said = str(module.describe(options, place.paths[0])) if hasattr(module, "describe") else str(options.kind)
+    return ", ".join(filter(None, [said, place.note]))
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of the file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _implied(format: Any, place: Place) -> Any:
+    """Return the format that the place asks for, unless the user chose one."""
+    is_open = format == "auto" or getattr(format, "kind", "") == "auto"
+    return place.format if is_open and place.format != "auto" else format
 
 
 def _records(format: Format, paths: Sequence[Path]) -> Iterator[Record]:

@@ -64,8 +64,11 @@ class Gradients:
             self.progress.micro_batch_size = max(1, self.progress.micro_batch_size // 2)
 
     def _accumulate(self, rows: np.ndarray) -> tuple[float, float]:
-        size, processes = self.progress.micro_batch_size, self.processes
-        shares = list(batching.micro_batches(rows, size, processes.process_index, processes.num_processes))
+        size, processes, material = self.progress.micro_batch_size, self.processes, self.material
+        layout = material.forward.model.layout
+        shares = batching.portions(
+            rows, material.segments, layout, size, processes.process_index, processes.num_processes
+        )
         loss_sum, count = 0.0, 0
         for share in shares[:-1]:
             with self._unsynchronised():
@@ -91,7 +94,7 @@ class Gradients:
     def _batch(self, rows: np.ndarray) -> Batch:
         material = self.material
         segments = [material.segments[row] for row in rows]
-        return batching.collate(segments, material.forward.model.layout, material.target_kind)
+        return material.forward.collate(segments, material.target_kind)
 
     def _over_processes(self, loss_sum: float, count: int) -> tuple[float, float]:
         if self.processes.num_processes == 1:

@@ -1,18 +1,22 @@
 """The one attention that models run with, registered with transformers under the name `afina`.
 
 Padding is a row of the mask, shared by all heads and queries, made once per batch. Keys and values may be longer than
-the queries, which is how the last block computes only the positions that are read (see `graded`).
+the queries, which is how the last block computes only the positions that are read (see `graded`). In place of a mask, a
+pack of documents has a `Pattern`, and each document attends within itself alone (see `attention_packed`).
 
 On a CPU it is written out as batched matrix products: on short texts that is several times faster than the fused
 kernel, whose bfloat16 path is slow and whose dropout falls back to many passes. On an accelerator the fused kernel is
 used.
 
-Shapes: S sequences, N heads, Q queries, T keys, D head width.
+Shapes: S sequences, N heads, V key heads, Q queries, T keys, D head width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +25,9 @@ from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import bidirectional_mask_function, sdpa_mask
 
+from afina.base.types import Batch, Packing
+from afina.inference.attention_packed import attend_packed
+from afina.inference.attention_runs import Pattern
 from afina.inference.dropout import HIGHEST, keep_mask, keep_scale
 
 NAME = "afina"
@@ -37,12 +44,37 @@ _HARMLESS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """The pack being read, and its graded positions."""
+
+    packing: Packing
+    graded: Any
+
+
+_reading: ContextVar[_Read | None] = ContextVar("reading", default=None)
+
+
+@contextmanager
+def reading(batch: Batch) -> Iterator[None]:
+    """Let each document of a packed batch attend within itself alone inside the context; a padded one changes nothing.
+
+    What the model is handed then goes through it as an argument, so that a block may be computed again outside.
+    """
+    graded = None if batch.graded is None else batch.graded[0].cpu().numpy()
+    token = _reading.set(None if batch.packing is None else _Read(batch.packing, graded))
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
 def attend(
     module: nn.Module,
     query_SNQD: Tensor,
-    key_SNTD: Tensor,
-    value_SNTD: Tensor,
-    attention_mask: Tensor | None,
+    key_SVTD: Tensor,
+    value_SVTD: Tensor,
+    attention_mask: Tensor | Pattern | None,
     dropout: float = 0.0,
     scaling: float | None = None,
     **others: Any,
@@ -52,23 +84,51 @@ def attend(
     Raises:
         NotImplementedError: If the model asks for something this attention does not know, rather than leaving it out.
     """
-    asked = sorted(name for name, value in others.items() if value not in (None, False) and name not in _HARMLESS)
-    if asked or getattr(module, "is_causal", False):
-        raise NotImplementedError(f"attention was asked for {', '.join(asked) or 'is_causal'}")
-    heads, width = query_SNQD.shape[1], query_SNQD.shape[-1]
-    if key_SNTD.shape[1] != heads:
+    _refuse_unknown(module, (query_SNQD.shape[2], key_SVTD.shape[2]), attention_mask, others)
+    if torch.is_autocast_enabled(query_SNQD.device.type):
+        # What a technique adds may have left the precision that torch's own attention would take them in.
+        precision = torch.get_autocast_dtype(query_SNQD.device.type)
+        query_SNQD, key_SVTD, value_SVTD = (values.to(precision) for values in (query_SNQD, key_SVTD, value_SVTD))
+    scale = query_SNQD.shape[-1] ** -0.5 if scaling is None else scaling
+    key_heads = query_SNQD.shape[1] // int(getattr(module, "num_key_value_groups", 1))
+    if key_SVTD.shape[1] != key_heads:
         # The projection saw more positions than the block's input has, and was folded by the wrong length.
-        key_SNTD, value_SNTD = _refold(key_SNTD, heads), _refold(value_SNTD, heads)
-    scale = width**-0.5 if scaling is None else scaling
-    if query_SNQD.is_cpu and key_SNTD.shape[2] <= LONGEST_WRITTEN_OUT and dropout <= HIGHEST:
+        key_SVTD, value_SVTD = _refold(key_SVTD, key_heads), _refold(value_SVTD, key_heads)
+    if isinstance(attention_mask, Pattern):
+        if dropout > HIGHEST:
+            raise NotImplementedError(f"attention was asked for dropout of {dropout}")
+        return attend_packed(query_SNQD, key_SVTD, value_SVTD, attention_mask, dropout, scale), None
+    if query_SNQD.is_cpu and key_SVTD.shape[2] <= LONGEST_WRITTEN_OUT and dropout <= HIGHEST:
         output_SQND: Tensor = _WrittenOut.apply(  # type: ignore[no-untyped-call]
-            query_SNQD, key_SNTD, value_SNTD, attention_mask, dropout, scale
+            query_SNQD, key_SVTD, value_SVTD, attention_mask, dropout, scale
         )
         return output_SQND, None
+    groups = query_SNQD.shape[1] // key_heads
+    if groups > 1:
+        key_SVTD, value_SVTD = (values.repeat_interleave(groups, 1) for values in (key_SVTD, value_SVTD))
     output_SNQD = functional.scaled_dot_product_attention(
-        query_SNQD, key_SNTD, value_SNTD, attn_mask=attention_mask, dropout_p=dropout, scale=scale
+        query_SNQD, key_SVTD, value_SVTD, attn_mask=attention_mask, dropout_p=dropout, scale=scale
     )
     return output_SNQD.transpose(1, 2).contiguous(), None
+
+
+def _refuse_unknown(
+    module: nn.Module, lengths: tuple[int, int], attention_mask: Tensor | Pattern | None, others: dict[str, Any]
+) -> None:
+    num_queries, _ = lengths
+    asked = {
+        name for name, value in others.items() if name not in _HARMLESS and value is not None and value is not False
+    }
+    # Whatever says for every query what it sees has order and window in it; alone, a position sees itself.
+    by_query = isinstance(attention_mask, Pattern) or (
+        attention_mask is not None and attention_mask.shape[-2] == num_queries > 1
+    )
+    if by_query or lengths == (1, 1):
+        asked.discard("sliding_window")
+    elif getattr(module, "is_causal", False) and num_queries > 1:
+        asked.add("is_causal")
+    if asked:
+        raise NotImplementedError(f"attention was asked for {', '.join(sorted(asked))}")
 
 
 def mask(
@@ -78,9 +138,25 @@ def mask(
     mask_function: Callable[..., Any],
     attention_mask: Tensor | None = None,
     **others: Any,
-) -> Tensor | None:
-    """Return True where attention may look: shape (S, 1, 1, T) for padding alone, None where there is no padding."""
+) -> Tensor | Pattern | None:
+    """Return True where attention may look, shape (S, 1, 1, T) for padding alone and (S, 1, Q, T) in general.
+
+    None means that everything is seen. Of a pack, its `Pattern` is returned.
+
+    Raises:
+        NotImplementedError: If a pack is read by a model that keeps keys, or by patterns of its own making.
+    """
+    read = _reading.get()
+    if read is not None:
+        offsets = others.get("q_offset", 0), others.get("kv_offset", 0)
+        if (batch_size, q_length, kv_length) != (1, *2 * (read.packing.num_tokens,)) or any(offsets):
+            raise NotImplementedError("a pack is read whole, at once")
+        if others.get("use_vmap"):
+            raise NotImplementedError("a pack is read with patterns of positions alone")
+        return Pattern(read.packing, read.graded, mask_function)
     if mask_function is not bidirectional_mask_function:
+        # Never None, which some attentions take for a causal mask, and this one for no mask.
+        others["allow_is_causal_skip"] = False
         general: Tensor | None = sdpa_mask(
             batch_size, q_length, kv_length, mask_function=mask_function, attention_mask=attention_mask, **others
         )
@@ -99,7 +175,8 @@ class _WrittenOut(torch.autograd.Function):
     ) -> Tensor:
         sequences, heads, queries, width = query.shape
         keys, dtype = key.shape[2], query.dtype
-        fold = (sequences * heads, -1, width)
+        # Queries that share a key head are one after the other, so keys need not be repeated.
+        fold = (sequences * key.shape[1], -1, width)
         query, key, value = _laid_out(query, scale).view(fold), key.reshape(fold), value.reshape(fold)
         scores = torch.bmm(query, key.transpose(1, 2))
         if keys < FLOAT32_SOFTMAX_BELOW:
@@ -114,14 +191,14 @@ class _WrittenOut(torch.autograd.Function):
             kept = kept * drop if kept is weights else kept.mul_(drop)
         output = torch.bmm(kept, value).view(sequences, heads, queries, width).transpose(1, 2)
         ctx.save_for_backward(query, key, value, weights, drop, kept)
-        ctx.numbers = (sequences, heads, width, scale, gain)
+        ctx.numbers = (sequences, heads, key.shape[0] // sequences, width, scale, gain)
         return _laid_out(output, gain)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, weights, drop, kept = ctx.saved_tensors
-        sequences, heads, width, scale, gain = ctx.numbers
-        gradient = _laid_out(gradients[0].transpose(1, 2), gain).view(sequences * heads, -1, width)
+        sequences, heads, key_heads, width, scale, gain = ctx.numbers
+        gradient = _laid_out(gradients[0].transpose(1, 2), gain).view(sequences * key_heads, -1, width)
         to_value = torch.bmm(kept.transpose(1, 2), gradient)
         to_weights = torch.bmm(gradient, value.transpose(1, 2))
         if drop is not None:
@@ -129,11 +206,11 @@ class _WrittenOut(torch.autograd.Function):
         to_scores = torch._softmax_backward_data(to_weights.to(weights.dtype), weights, -1, weights.dtype).to(
             query.dtype
         )
-        unfold = (sequences, heads, -1, width)
+        unfold, unfold_keys = (sequences, heads, -1, width), (sequences, key_heads, -1, width)
         # The layout that the projection's gradient wants, so that it is not copied once more.
         to_query = _laid_out(torch.bmm(to_scores, key).view(unfold).transpose(1, 2), scale).transpose(1, 2)
         to_key = torch.bmm(to_scores.transpose(1, 2), query)
-        return to_query, to_key.view(unfold), to_value.view(unfold), None, None, None
+        return to_query, to_key.view(unfold_keys), to_value.view(unfold_keys), None, None, None
 
 
 def _laid_out(values: Tensor, factor: float) -> Tensor:

@@ -19,10 +19,16 @@ HIGHEST = 0.9
 """Probability above which torch's own dropout stays, since the rounding would be felt."""
 
 
-def keep_mask(shape: torch.Size, dtype: torch.dtype, probability: float, kept: float = 1.0) -> Tensor:
+def keep_mask(
+    shape: torch.Size,
+    dtype: torch.dtype,
+    probability: float,
+    kept: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
     """Return a tensor of `kept` (rounded to `dtype`), and zeros with (rounded) `probability`."""
     count = math.prod(shape)
-    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=generator)
     ones = bits.view(torch.int16)[:count].view(shape).ge_(round(probability * _LEVELS) - _LEVELS // 2)
     if dtype.itemsize == ones.itemsize:
         # Whole numbers times the bits of `kept`, read as floating point: no pass over memory for the conversion.

@@ -16,9 +16,7 @@ from torch import Tensor, nn
 from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.models.contract import Blocks, Family
-
-SMALLEST_IMAGE = 64
-"""Side of the image on which a network of unknown image size is tried, in pixels."""
+from afina.models.probing import probe_inputs
 
 
 def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks:
@@ -34,7 +32,7 @@ def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks
             what was seen.
     """
     base = network.get_submodule(base_prefix) if base_prefix else network
-    path, blocks = _largest_list(base)
+    path, blocks = largest_list(base)
     paths = [
         ".".join(part for part in ("network", base_prefix, path, str(depth)) if part) for depth in range(len(blocks))
     ]
@@ -65,7 +63,12 @@ def discover(network: nn.Module, base_prefix: str, has_own_head: bool) -> Blocks
     )
 
 
-def _largest_list(base: nn.Module) -> tuple[str, nn.ModuleList]:
+def largest_list(base: nn.Module) -> tuple[str, nn.ModuleList]:
+    """Return a network's blocks, and their path in it: the list of like modules with most parameters.
+
+    Raises:
+        SourceError: If there is none; the message names what was seen.
+    """
     candidates = [
         (name, module)
         for name, module in base.named_modules()
@@ -96,18 +99,6 @@ def family(network: Any) -> Family:
         )
         return "vision-transformer" if attends else "cnn"
     return "decoder" if any(getattr(module, "is_causal", False) for module in network.modules()) else "encoder"
-
-
-def probe_inputs(network: Any) -> dict[str, Tensor]:
-    """Return the smallest input that a network can be run on."""
-    config = network.config
-    if network.main_input_name == "pixel_values":
-        size = getattr(config, "image_size", None) or SMALLEST_IMAGE
-        height, width = size if isinstance(size, list | tuple) else (size, size)
-        return {"pixel_values": torch.zeros(1, int(config.num_channels), int(height), int(width))}
-    pad = getattr(config, "pad_token_id", None)
-    # Two tokens that are not padding, of which some models number no position.
-    return {"input_ids": torch.tensor([[token for token in range(3) if token != pad][:2]])}
 
 
 def _feeding(base: Any, first: nn.Module) -> set[int]:

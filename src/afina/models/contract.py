@@ -12,7 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from afina.base.types import Batch, Layout
+from afina.base.types import Batch, Layout, Packing
+from afina.models.probing import probe_inputs
 
 Pooling = Literal["cls", "mean", "last"]
 """How a text becomes one vector: its first position, the mean of its real positions, or its last real position."""
@@ -143,6 +144,11 @@ class Model(nn.Module):
         """The network without its head."""
         return self.network.base_model if self.head is None else self.network
 
+    @property
+    def probe(self) -> dict[str, Tensor]:
+        """The smallest input that the network can be run on, by the names it takes it under."""
+        return probe_inputs(self.network)
+
     def rewire(self, change: Callable[[Any], Any]) -> Mapping[str, str]:
         """Let a technique change the network, and find its parameters by depth again.
 
@@ -168,21 +174,27 @@ class Model(nn.Module):
         token_type_ids_ST: Tensor | None = None,
         owner_S: Tensor | None = None,
         num_rows: int | None = None,
+        packing: Packing | None = None,
     ) -> Tensor:
-        """Return the head's outputs, shape (B, C): a row cut into windows gets the mean over its windows."""
-        inputs = self._inputs(input_ids_ST, attention_mask_ST, token_type_ids_ST)
+        """Return the head's outputs, shape (B, C): a row cut into windows gets the mean over its windows.
+
+        Documents that share a sequence (`packing`) are sequences of their own again above the last block.
+        """
+        inputs = self._inputs(input_ids_ST, attention_mask_ST, token_type_ids_ST, packing)
         if self.head is None:
             outputs_SC = self.network(**inputs).logits
         else:
             states_STH = self.encoder(**inputs).last_hidden_state
-            outputs_SC = self.head(_pooled(states_STH, attention_mask_ST, self.spec.pooling))
+            mask_ST = attention_mask_ST if packing is None else packing.read_mask
+            outputs_SC = self.head(_pooled(states_STH, mask_ST, self.spec.pooling))
         return _over_windows(outputs_SC, owner_S, num_rows)
 
     def features(self, batch: Batch) -> Tensor:
         """Return what the head reads before any dropout of its own, shape (B, H): the pooled last hidden state."""
-        inputs = self._inputs(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        inputs = self._inputs(batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.packing)
         states_STH = self.encoder(**inputs).last_hidden_state
-        pooled_SH = _pooled(states_STH, batch.attention_mask, self.spec.pooling)
+        mask_ST = batch.attention_mask if batch.packing is None else batch.packing.read_mask
+        pooled_SH = _pooled(states_STH, mask_ST, self.spec.pooling)
         return _over_windows(pooled_SH, batch.owner, len(batch))
 
     def rescale_outputs(self, scale: float, shift: float) -> None:
@@ -220,8 +232,12 @@ class Model(nn.Module):
             for child in module.children():
                 self._quieten(child, blocks)
 
-    def _inputs(self, input_ids: Tensor, mask: Tensor, token_types: Tensor | None) -> dict[str, Tensor]:
+    def _inputs(
+        self, input_ids: Tensor, mask: Tensor, token_types: Tensor | None, packing: Packing | None
+    ) -> dict[str, Tensor]:
         inputs = {"input_ids": input_ids, "attention_mask": mask}
+        if packing is not None:
+            inputs["position_ids"] = packing.position_ids
         if token_types is not None and self.layout.takes_token_types:
             inputs["token_type_ids"] = token_types
         return inputs

@@ -19,7 +19,7 @@ from afina.base import floors
 from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.types import Layout
-from afina.models import blocks
+from afina.models import blocks, quantised
 from afina.models.contract import HeadSpec, Model, PooledHead, Wiring
 from afina.models.processor import Processor
 from afina.models.sources import Source
@@ -91,21 +91,18 @@ def load_head(model: Model, folder: Path) -> None:
 def _network(source: Source, spec: HeadSpec, requires: Mapping[str, object]) -> Any:
     trust: dict[str, Any] = {"trust_remote_code": source.trusted, "local_files_only": True}
     keywords: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, **trust}
+    kind, head = (AutoModel, {}) if spec.pooling != "cls" else (AutoModelForSequenceClassification, _head(spec))
     try:
         with _quiet():
-            if spec.pooling != "cls":
-                return AutoModel.from_pretrained(source.folder, **keywords)
-            config = AutoConfig.from_pretrained(
-                source.folder,
-                num_labels=len(spec.labels),
-                id2label=dict(enumerate(spec.labels)),
-                label2id={label: index for index, label in enumerate(spec.labels)},
-                problem_type=_PROBLEM_TYPES[spec.problem],
-                **trust,
+            if head:
+                keywords["ignore_mismatched_sizes"] = True
+            config = AutoConfig.from_pretrained(source.folder, **head, **trust)
+            as_required = quantised.keywords(
+                requires, lambda: kind.from_config(config, trust_remote_code=source.trusted)
             )
-            return AutoModelForSequenceClassification.from_pretrained(
-                source.folder, config=config, ignore_mismatched_sizes=True, **keywords
-            )
+            network = kind.from_pretrained(source.folder, config=config, **as_required, **keywords)
+            quantised.settle(network)
+            return network
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SourceError(
             "E-MODEL-008",
@@ -113,6 +110,16 @@ def _network(source: Source, spec: HeadSpec, requires: Mapping[str, object]) -> 
             where=str(source.folder),
             mend=say("Choose an encoder that transformers can classify with."),
         ) from error
+
+
+def _head(spec: HeadSpec) -> dict[str, Any]:
+    """Return what transformers' own head is made from."""
+    return {
+        "num_labels": len(spec.labels),
+        "id2label": dict(enumerate(spec.labels)),
+        "label2id": {label: index for index, label in enumerate(spec.labels)},
+        "problem_type": _PROBLEM_TYPES[spec.problem],
+    }
 
 
 class _quiet:

@@ -118,7 +118,7 @@ def usage(model: Model, processor: Processor, adapter: str = "", base: str = "")
         "BASE": repr(base) if adapter else "FOLDER",
         "ADAPTER\n": f"{adapter.strip()}\n" if adapter else "",
         "NUM_LABELS": str(len(model.spec.labels)),
-        "MAX_TOKENS": str(processor.max_tokens),
+        "MAX_TOKENS": str(min(processor.max_tokens, model.layout.max_tokens)),
         "POOLED": POOLED.get(model.spec.pooling, ""),
         "CLASSES": 'the list "labels" in afina.json' if adapter else "network.config.id2label",
     }

@@ -20,6 +20,9 @@ from afina.models.contract import Model
 SCORES_KEPT = 3
 """Elements per pair of positions and head that attention with dropout keeps."""
 
+SUM_BYTES = 4
+"""Bytes of a number of what enters a block, at least."""
+
 WIDTHS_KEPT = 5
 """Elements per token and unit of width that a block keeps beside what its matrices put out."""
 
@@ -45,6 +48,31 @@ class Activations:
     def scaled(self, factor: float) -> Activations:
         """Return what is kept when `factor` times as many blocks keep anything."""
         return Activations(self.constant * factor, self.per_token * factor, self.per_pair * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """The blocks through which gradients flow.
+
+    Attributes:
+        num_blocks: How many, counted from the top.
+        cuts_last: Whether the topmost computes only positions that are read, and so keeps next to nothing.
+        element_bytes: Bytes of a number in the precision of the computation.
+    """
+
+    num_blocks: int
+    cuts_last: bool
+    element_bytes: int
+
+    @property
+    def num_recomputed(self) -> int:
+        """Those that gradient checkpointing computes again: all but the topmost."""
+        return max(0, self.num_blocks - 1)
+
+    @property
+    def num_whole(self) -> int:
+        """Those that keep everything without it, at least one."""
+        return max(1, self.num_blocks - 1 if self.cuts_last else self.num_blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +123,24 @@ def formula(shape: BlockShape, num_learning_blocks: int, element_bytes: int) -> 
     return Activations(0.0, per_token * element_bytes, SCORES_KEPT * shape.num_heads * element_bytes).scaled(
         num_learning_blocks
     )
+
+
+def recomputing(kept: Activations, shape: BlockShape, learning: Learning) -> Activations:
+    """Return what is kept when all learning blocks but the topmost keep their input alone and are computed again.
+
+    At the peak there are the inputs of those blocks, and inside one block everything.
+
+    Args:
+        kept: What is kept when nothing is computed again.
+        shape: The block.
+        learning: The blocks through which gradients flow.
+    """
+    if learning.num_recomputed == 0:
+        return kept
+    one = kept.scaled(1 / learning.num_whole)
+    # The sum that runs through all blocks is not rounded to the precision of their matrices.
+    inputs = learning.num_recomputed * shape.width * max(SUM_BYTES, learning.element_bytes)
+    return Activations(one.constant, one.per_token + inputs, one.per_pair)
 
 
 def passing(shape: BlockShape, element_bytes: int) -> Activations:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from afina.base.device import DeviceFacts
+from afina.base.messages import say
 from afina.base.types import Segments
 from afina.data import batching
 from afina.engine.material import Material, Settings
 from afina.engine.stages import spans
 from afina.inference.forward import EVALUATION_ROWS
 from afina.planning import activations, duration, footprint, mends, workload
-from afina.planning.figures import Disk, Memory, Steps
+from afina.planning.activations import Learning
+from afina.planning.figures import Disk, Memory, Steps, judge
 from afina.planning.footprint import Parts, Room
 from afina.planning.mends import Case
 from afina.planning.plan import Plan
@@ -53,12 +56,14 @@ class Job:
         settings: How long and how fast.
         held_out: The rows that are judged.
         num_processes: Processes that train together on this machine.
+        gradient_checkpointing: What the recipe says of it; `auto` is decided here.
     """
 
     material: Material
     settings: Settings
     held_out: HeldOut = HeldOut()
     num_processes: int = 1
+    gradient_checkpointing: Literal["auto", "on", "off"] = "off"
 
     @property
     def num_epochs(self) -> float:
@@ -86,6 +91,7 @@ def measure(job: Job, facts: DeviceFacts) -> Plan:
     measured = _measured(job.material, case, room)
     if measured is not None:
         case = replace(case, activations=measured.activations)
+    case, why = _decided(job, case, room)
     peak, moment = case.peak(room)
     memory = Memory(peak, moment, footprint.shown(case.full_parts), room.limit_bytes, measured is not None)
     saved = _storage(job, parts)
@@ -96,7 +102,30 @@ def measure(job: Job, facts: DeviceFacts) -> Plan:
     helping = mends.for_memory(case, room, model, report) if memory.verdict != "fits" else ()
     if disk.verdict != "fits":
         helping = (*helping, *mends.for_disk(case, saved, disk.free_bytes, model, report))
-    return Plan(_steps(job, sizes), report.num_trainable, report.num_total, memory, disk, training_s, total_s, helping)
+    return Plan(
+        _steps(job, sizes),
+        report.num_trainable,
+        report.num_total,
+        memory,
+        disk,
+        training_s,
+        total_s,
+        mends=helping,
+        gradient_checkpointing=case.gradient_checkpointing,
+        gradient_checkpointing_reason=why,
+    )
+
+
+def _decided(job: Job, case: Case, room: Room) -> tuple[Case, str]:
+    """Return the run with gradient checkpointing as asked for, or as memory wants it and then why."""
+    again = replace(case, gradient_checkpointing="on")
+    if job.gradient_checkpointing != "auto":
+        return (again if job.gradient_checkpointing == "on" else case), ""
+    if judge(case.peak(room)[0], room.limit_bytes) != "no":
+        return case, say("the run fits into memory without it")
+    if judge(again.peak(room)[0], room.limit_bytes) == "no":
+        return case, say("the run would not fit into memory with it either")
+    return again, say("the run would not fit into memory without it")
 
 
 def _parts(job: Job) -> Parts:
@@ -112,6 +141,7 @@ def _case(job: Job, sizes: Sizes, parts: Parts) -> Case:
     shape = activations.block_shape(model)
     element_bytes = {"bfloat16": 2, "float32": 4, "float64": 8}[precision]
     learning = len(model.blocks.blocks) - job.material.report.frozen_blocks
+    cuts_last = job.material.forward.graded is not None
     rows = min(job.material.plan.global_batch_size, len(sizes))
     judged = Sizes.of([*job.held_out.validation, *job.held_out.closing] or job.material.segments)
     largest = workload.shapes(judged, [workload.longest_rows(judged, EVALUATION_ROWS)])
@@ -122,7 +152,7 @@ def _case(job: Job, sizes: Sizes, parts: Parts) -> Case:
         judged=(int(largest.num_sequences[0]), int(largest.num_tokens[0])),
         activations=activations.formula(shape, learning, element_bytes),
         shape=shape,
-        element_bytes=element_bytes,
+        learning=Learning(learning, cuts_last, element_bytes),
         parts=parts,
     )
 
@@ -143,6 +173,8 @@ def _storage(job: Job, parts: Parts) -> Storage:
 
 def _times(job: Job, case: Case, measured: Measured, saved: Storage) -> tuple[Span, Span]:
     material, settings, parts = job.material, job.settings, case.parts
+    if case.gradient_checkpointing == "on":
+        measured = measured.computing_again(case.learning.num_recomputed / case.shape.num_blocks)
     batches, _ = workload.epoch(material.plan, case.sizes, settings.micro_batch_size, 0, job.num_processes)
     descent = WEIGHT_WALKS * parts.moving + GRADIENT_WALKS * parts.gradients + STATE_WALKS * parts.state
     traffic = duration.Traffic(descent, saved.checkpoint, settings.num_steps, saved.num_saves)

@@ -1,20 +1,21 @@
 """What would make a run fit, cheapest in quality first.
 
-Fewer rows at once change nothing but speed; Adafactor forgets little of what AdamW knows; shorter rows lose their
-ends; fewer moving blocks learn less; a head alone learns least. SGD is not offered: it needs more memory than Adafactor
-and trains these models worse.
+Fewer rows at once change nothing but speed, and gradient checkpointing costs more of that; Adafactor forgets little of
+what AdamW knows; shorter rows lose their ends; fewer moving blocks learn less; a head alone learns least. SGD is not
+offered: it needs more memory than Adafactor and trains these models worse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from afina.base import registry
 from afina.base.messages import say
 from afina.models.contract import Model
 from afina.planning import footprint
-from afina.planning.activations import Activations, BlockShape, passing
+from afina.planning.activations import Activations, BlockShape, Learning, passing, recomputing
 from afina.planning.figures import Mend
 from afina.planning.footprint import Parts, Room
 from afina.planning.span import Span
@@ -37,10 +38,11 @@ class Case:
         micro_batch_size: Rows computed at once by one process.
         rows_per_process: Rows of one step that a process computes.
         judged: Sequences and tokens of the largest batch that is judged.
-        activations: What a batch keeps.
+        activations: What a batch keeps when nothing is computed again.
         shape: The model's blocks.
-        element_bytes: Bytes of a number in the precision of the computation.
+        learning: Those through which gradients flow.
         parts: What is held whatever the batch.
+        gradient_checkpointing: Whether blocks are computed again on the way back.
         max_tokens: Length at which rows are cut, beyond the recipe's; None for none.
     """
 
@@ -50,8 +52,9 @@ class Case:
     judged: tuple[int, int]
     activations: Activations
     shape: BlockShape
-    element_bytes: int
+    learning: Learning
     parts: Parts
+    gradient_checkpointing: Literal["on", "off"] = "off"
     max_tokens: int | None = None
 
     @property
@@ -60,14 +63,21 @@ class Case:
         rows = longest_rows(self.sizes, self.micro_batch_size)
         sequences = int(self.sizes.num_documents[rows].sum())
         tokens = self._cut(int(self.sizes.longest[rows].max()))
-        momentary = passing(self.shape, self.element_bytes)
+        momentary = passing(self.shape, self.learning.element_bytes)
         return replace(
             self.parts,
-            kept=self.activations.num_bytes(sequences, tokens),
+            kept=self.keeping.num_bytes(sequences, tokens),
             passing=momentary.num_bytes(sequences, tokens),
             judging=momentary.num_bytes(self.judged[0], self._cut(self.judged[1])),
             accumulates=self.micro_batch_size < self.rows_per_process,
         )
+
+    @property
+    def keeping(self) -> Activations:
+        """What a batch keeps as the run is."""
+        if self.gradient_checkpointing == "off":
+            return self.activations
+        return recomputing(self.activations, self.shape, self.learning)
 
     def peak(self, room: Room) -> tuple[Span, str]:
         """Return the most memory that is held, and when."""
@@ -125,6 +135,10 @@ def for_disk(case: Case, needed: Storage, free_bytes: int, model: Model, report:
 def _changes(case: Case, model: Model, report: TuningReport) -> Iterator[tuple[str, tuple[str, ...], str, Case]]:
     """Yield kinds of changes with their overrides, their price and the changed run, the cheapest in quality first."""
     yield "rows", (), say("the same result, a little more slowly"), case
+    if case.gradient_checkpointing == "off" and case.learning.num_recomputed:
+        price = say("the same result, about a third more slowly")
+        again = replace(case, gradient_checkpointing="on")
+        yield "checkpointing", ("training.gradient_checkpointing=on",), price, again
     state = _state("adafactor", model, report)
     if state < case.parts.state:
         price = say("about as good, in a fraction of the optimiser's memory")
@@ -157,7 +171,8 @@ def _upper(case: Case, model: Model, num_blocks: int, num_learning: int) -> Case
     moving = footprint.parts_of(model, names, 0.0)
     state = case.parts.state * moving.moving / max(case.parts.moving, 1.0)
     kept = case.activations.scaled(num_blocks / num_learning)
-    return replace(case, parts=replace(moving, state=state), activations=kept)
+    learning = replace(case.learning, num_blocks=num_blocks)
+    return replace(case, parts=replace(moving, state=state), activations=kept, learning=learning)
 
 
 def _with(case: Case, state: float) -> Case:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from afina.base.errors import Problem, ResourceError
 from afina.planning import wording
@@ -24,6 +24,8 @@ class Plan:
         training_s: Seconds of training, judging and checkpoints; None when nothing could be timed.
         total_s: Seconds to the verdict; None when nothing could be timed.
         mends: What would make it fit, cheapest in quality first; empty when it does.
+        gradient_checkpointing: Whether blocks are computed again on the way back; the figures are those with it.
+        gradient_checkpointing_reason: Why, where the recipe left it open.
     """
 
     steps: Steps
@@ -34,6 +36,8 @@ class Plan:
     training_s: Span | None
     total_s: Span | None
     mends: tuple[Mend, ...] = ()
+    gradient_checkpointing: Literal["on", "off"] = "off"
+    gradient_checkpointing_reason: str = ""
 
     @property
     def trainable_share(self) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -86,6 +86,14 @@ class Measured:
             per_token=slope / large.num_tokens,
             per_pair=large.kept_pairs_bytes / pairs,
         )
+
+    def computing_again(self, share: float) -> Measured:
+        """Return what it would have been had a share of the forward pass been computed again on the way back."""
+        one, large = (
+            replace(sample, backward_s=sample.backward_s + share * sample.forward_s)
+            for sample in (self.one, self.large)
+        )
+        return Measured(one, large)
 
     @property
     def overhead_s(self) -> float:

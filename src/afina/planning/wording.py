@@ -40,18 +40,20 @@ def lines(plan: Plan) -> list[str]:
         ),
         say("time"): _time(plan),
     }
-    return [*(f"{name:<8} {text}" for name, text in rows.items()), *_verdict(plan), _indented(left_out())]
+    again = map(_indented, _again(plan))
+    return [*(f"{name:<8} {text}" for name, text in rows.items()), *_verdict(plan), *again, _indented(left_out())]
 
 
 def sentence(plan: Plan) -> str:
-    """Return what the run will take, in one sentence."""
-    return say(
+    """Return what the run will take, in one sentence, and in another what was decided for it."""
+    figures = say(
         "Plan: {steps} steps; time: {time}; memory: {memory}; disk: {disk}.",
         steps=plan.steps.num_steps,
         time=_time(plan),
         memory=_sizes(plan.memory.peak),
         disk=_sizes(plan.disk.peak),
     )
+    return " ".join([figures, *_again(plan)])
 
 
 def reasons(plan: Plan) -> tuple[str, ...]:
@@ -160,6 +162,14 @@ def _verdict(plan: Plan) -> Iterable[str]:
     yield marks[plan.verdict]
     yield from map(_indented, plan.reasons)
     yield from (_indented(f"{number}. {mend}") for number, mend in enumerate(plan.mends, start=1))
+
+
+def _again(plan: Plan) -> Iterable[str]:
+    if plan.gradient_checkpointing == "on" and plan.gradient_checkpointing_reason:
+        yield say(
+            "Blocks are computed again on the way back (training.gradient_checkpointing): {why}.",
+            why=plan.gradient_checkpointing_reason,
+        )
 
 
 def _sizes(span: Span) -> str:

@@ -1,4 +1,4 @@
-"""What a field of the recipe means, looked up in the packaged JSON schema; imports no technique and no torch."""
+"""What a field of the recipe means, looked up in the packaged JSON schema; imports neither torch nor our techniques."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import difflib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from afina.base.errors import RecipeError
 from afina.base.messages import say
+from afina.recipe.generate import SCHEMA_FILE, with_outside
 from afina.recipe.words import DEFAULT_KIND, POINT, in_words
-
-SCHEMA_FILE = Path(__file__).parent / "schema.json"
-"""The packaged JSON schema, written by `generate`."""
 
 Node = dict[str, Any]
 
@@ -42,9 +39,8 @@ class Explanation:
 
 @lru_cache(maxsize=1)
 def schema() -> Node:
-    """Return the packaged JSON schema."""
-    loaded: Node = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-    return loaded
+    """Return the packaged JSON schema, with the techniques of other packages that are installed."""
+    return with_outside(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
 def explain(path: str = "") -> Explanation:

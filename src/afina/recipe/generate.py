@@ -1,21 +1,28 @@
 """Writes `schema.json`: the recipe's JSON schema with every technique of every point under its union.
 
+Techniques of other packages are no part of that file; `with_outside` adds those that are installed.
+
 Editors, `recipe explain`, forms and the reference page read that file, so that none of them needs torch. Run it with
 `python -m afina.recipe.generate`; a test refuses a file that differs from what this makes.
 """
 
 from __future__ import annotations
 
+import copy
 import json
+from pathlib import Path
 from typing import Any
 
 from afina.base import registry
 from afina.base.durable import write_text
+from afina.base.errors import MissingExtraError
 from afina.recipe import schema as sections
 from afina.recipe.choice import SECTION
-from afina.recipe.explain import SCHEMA_FILE
 from afina.recipe.section import Section
 from afina.recipe.words import AUTO, AUTO_ALLOWED, POINT, SHORT_FIELD
+
+SCHEMA_FILE = Path(__file__).parent / "schema.json"
+"""The packaged JSON schema."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -83,17 +90,55 @@ def _filled(node: Any, definitions: dict[str, Any]) -> Any:
 
 def _techniques(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
     point = node[POINT]
-    kinds = registry.names(point)
+    kinds = registry.own_names(point)
     union: list[dict[str, Any]] = [{"enum": [*([AUTO] if node[AUTO_ALLOWED] else []), *kinds]}]
     for kind in kinds:
         name = f"{point}.{kind}"
         union.append({"$ref": f"#/$defs/{name}"})
         if name not in definitions:
             definitions[name] = {}
-            schema = _filled(_taken_apart(registry.config(point, kind), definitions), definitions)
-            schema["required"] = sorted({"kind", *schema.get("required", ())})
-            definitions[name] = schema
+            definitions[name] = _technique(point, kind, definitions)
     return union
+
+
+def _technique(point: str, kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    schema = _filled(_taken_apart(registry.config(point, kind), definitions), definitions)
+    schema["required"] = sorted({"kind", *schema.get("required", ())})
+    return schema  # type: ignore[no-any-return]
+
+
+def with_outside(packaged: dict[str, Any]) -> dict[str, Any]:
+    """Return the packaged schema with the techniques that other installed packages offer; they alone are imported.
+
+    One that cannot be imported is in it with the reason, so that a broken package does not take the help away.
+    """
+    outside = {point: kinds for point in registry.POINTS if (kinds := registry.outside_names(point))}
+    if not outside:
+        return packaged
+    whole = copy.deepcopy(packaged)
+    for point, kinds in outside.items():
+        for kind in kinds:
+            try:
+                found = _technique(point, kind, whole["$defs"])
+            except MissingExtraError as error:
+                found = {"description": str(error.problem.what)}
+            whole["$defs"][f"{point}.{kind}"] = found
+    _offer(whole, outside)
+    return whole
+
+
+def _offer(node: Any, outside: dict[str, list[str]]) -> None:
+    """Add the kinds of `outside` to every choice among techniques in `node`."""
+    if isinstance(node, list):
+        for item in node:
+            _offer(item, outside)
+    elif isinstance(node, dict):
+        point = node.get(POINT)
+        for inner in list(node.values()):
+            _offer(inner, outside)
+        for kind in outside.get(point, ()) if isinstance(point, str) else ():
+            node["anyOf"][0]["enum"].append(kind)
+            node["anyOf"].append({"$ref": f"#/$defs/{point}.{kind}"})
 
 
 if __name__ == "__main__":

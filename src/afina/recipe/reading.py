@@ -22,6 +22,9 @@ from afina.recipe.problems import raise_all
 from afina.recipe.resolved import Resolved, validate
 from afina.recipe.section import Section
 
+HUB = "hub:"
+"""What the name of a data set on the Hub begins with; it is no path."""
+
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
@@ -187,7 +190,7 @@ def _files_in(value: Any, names: tuple[str, ...], folder: FilePath) -> Any:
 
 
 def _absolute(value: Any, folder: FilePath) -> Any:
-    if not isinstance(value, str) or not value or _VARIABLE.search(value):
+    if not isinstance(value, str) or not value or value.startswith(HUB) or _VARIABLE.search(value):
         return value
     return os.path.normpath(os.path.join(folder, os.path.expanduser(value)))
 

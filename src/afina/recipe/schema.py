@@ -54,6 +54,9 @@ class Split(Section):
     file."""
     test: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Share of the rows that judge, never looked at before, 0 to below 1; unused when `data.test` is a file."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    """Seed of the division alone, 0 to 4294967295; null takes the recipe's. Give it to train with several seeds and
+    judge all on the same rows."""
 
     @model_validator(mode="after")
     def _leaves_rows_to_train(self) -> Split:
@@ -66,11 +69,14 @@ class Data(Section):
     """The rows to learn from and to be judged on. Paths are relative to the recipe file."""
 
     train: Text
-    """File with the labelled rows: CSV, TSV, JSON, JSONL or parquet."""
+    """The labelled rows: a file (CSV, TSV, JSON, JSONL, parquet), a folder (of such files, or of one folder of `.txt`
+    files per class), or a data set on the Hub (`hub:owner/name`)."""
     validation: Text | None = None
-    """File with rows that choose; null takes a share of the training file (`data.split.validation`)."""
+    """Rows that choose, spelled like `train`; null takes those that lie in its folder or data set, else a share of the
+    training rows (`data.split.validation`)."""
     test: Text | None = None
-    """File with rows that judge; null takes a share of the training file (`data.split.test`)."""
+    """Rows that judge, spelled like `train`; null takes those that lie in its folder or data set, else a share of the
+    training rows (`data.split.test`)."""
     format: Annotated[Section, Choice("data.formats", default="auto")] = Field(default="auto", validate_default=True)
     """How the files are written; auto tells by name and content, and the finding is shown."""
     text: Names | None = None
@@ -119,8 +125,23 @@ class Training(Section):
     suffice. It changes speed and memory, not what is learnt."""
     max_gradient_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Length above which a step's gradient is scaled down, above 0; null switches it off."""
+    layout: Literal["auto", "padded", "packed"] = "auto"
+    """How texts are laid out in a batch: padded fills all to the longest, of about equal length; packed puts them into
+    one sequence, each attending to itself alone, where the model is seen to read that as it reads each alone. The same
+    is learnt either way. auto pads."""
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
     """Number format of the computation; auto takes bfloat16 where the hardware has it natively, else float32."""
+    gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
+    """Whether blocks keep their input alone and are computed again on the way back: less memory for about a third more
+    time, and the same result. Nothing below the lowest weight that moves is computed again. auto does it only where the
+    run would not fit into memory otherwise."""
+    prefix_cache: Literal["auto", "on", "off"] = "auto"
+    """Whether what the frozen lower part of the model says of each text is computed once and kept on the disk. auto does
+    where it pays: two epochs or more, or what is needed is there already. It changes time, not what is learnt; see
+    `afina cache`."""
+    prefix_cache_max_bytes: PositiveInt = 20_000_000_000
+    """Most bytes that the prefix cache may take on the disk, all runs together, 1 and up; what was used longest ago gives
+    way."""
     save_every_steps: Automatic | PositiveInt = "auto"
     """Optimiser steps between checkpoints, 1 and up; auto saves whenever the validation rows are evaluated."""
     evaluate_every_steps: Automatic | PositiveInt = "auto"
@@ -142,7 +163,7 @@ class Retained(Section):
     """Labelled rows from elsewhere, on which the model should not get worse."""
 
     path: Text
-    """File with the labelled rows."""
+    """The labelled rows, spelled like `data.train`."""
     text: Names | None = None
     """Column or columns that the model reads; null infers them."""
     label: Text | None = None
@@ -168,7 +189,7 @@ class Recipe(Section):
     base: Annotated[Base, Shorthand("name")]
     """The pre-trained model to start from: `builtin:minilm`, a folder, an earlier run, or a model's name on the Hub."""
     data: Annotated[Data, Shorthand("train")]
-    """The rows to learn from: a file, or a section that says more."""
+    """The rows to learn from: a file, a folder, a data set on the Hub, or a section that says more."""
     task: Annotated[Section | Automatic, Choice("tasks", auto=True)] = "auto"
     """What the model is for; auto infers it from the columns."""
     tuning: Annotated[Section, Choice("tuning")]
@@ -183,6 +204,8 @@ class Recipe(Section):
     """How long, how fast and in what portions the model learns."""
     evaluation: Evaluation = Evaluation()
     """How the tuned model is compared with its base."""
+    tracking: tuple[Annotated[Section, Choice("engine.trackers")], ...] = ()
+    """Where the run is mirrored for comparing it with others, beside its own folder; none by default."""
     output: Text | None = None
     """Run folder; null makes `runs/<time>-<name>`."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 42

@@ -22,13 +22,15 @@ from afina.engine import checkpoint
 from afina.engine.contract import Callback, Judgement
 from afina.engine.loop import COMPONENTS, Loop, weights_held_in
 from afina.engine.recording import Recording
+from afina.engine.tracking import Tracking
 from afina.evaluation.contract import Evaluation
+from afina.inference.checkpointing import recomputed
 from afina.inference.forward import Forward
 from afina.inference.used_rows import used_rows
-from afina.models import loading
+from afina.models import loading, quantised
 from afina.recipe.resolved import Resolved
 from afina.reporting.html import write_report
-from afina.run import judging, machine, record, settling, shipping
+from afina.run import judging, machine, mirroring, prefixing, record, settling, shipping
 from afina.run.folder import RunFolder, environment_of
 from afina.run.gather import Gathered, gather
 from afina.run.listener import Listener, Silent
@@ -55,28 +57,45 @@ def prepare(
     listener = listener or Silent()
     processes = machine.processes(num_processes)
     machine.set_threads(threads)
+    trackers = mirroring.trackers(resolved.recipe) if processes.is_main_process else {}
     listener.stage(say("reading the rows"))
     gathered = gather(resolved)
     listener.stage(say("loading the base"))
     recipe = gathered.recipe
     model = loading.load(
-        gathered.source, gathered.task.head, gathered.processor, seed=recipe.seed, dropout=recipe.base.dropout
+        gathered.source,
+        gathered.task.head,
+        gathered.processor,
+        seed=recipe.seed,
+        dropout=recipe.base.dropout,
+        requires=gathered.tuning.requires,
     )
     report = gathered.tuning.apply(model)
     resolved = settling.settle(gathered, report, processes)
     training = resolved.recipe.training
-    forward = Forward(model, processes.device, training.precision)  # type: ignore[arg-type]
+    forward = Forward(
+        model,
+        processes.device,
+        training.precision,  # type: ignore[arg-type]
+        training.layout,
+        report.takes_segments,
+    )
     plan = batching.Plan(settling.lengths(gathered.segments["train"]), training.global_batch_size, recipe.seed)
+    settings = settling.settings(resolved.recipe, plan)
+    epochs = settings.num_steps / plan.steps_per_epoch
+    resolved = prefixing.settle(resolved, gathered, forward, report, epochs, processes)
     return Prepared(
         gathered=gathered,
         resolved=resolved,
         model=model,
         report=report,
         forward=forward,
-        settings=settling.settings(resolved.recipe, plan),
+        settings=settings,
         plan=plan,
         retention=registry.build("retention", recipe.retention),
         processes=processes,
+        digests=quantised.digests(model.named_parameters()),
+        trackers=trackers,
     )
 
 
@@ -102,15 +121,20 @@ def train(
     """
     listener = listener or Silent()
     if not prepared.processes.is_main_process:
-        _fit(prepared, folder, callbacks, Silent())
+        _fit(prefixing.filled(prepared, Silent()), folder, callbacks, Silent())
         return None
     checkpoint.clean(folder.path)
     _begin(prepared, folder)
-    with _status(folder), Events(folder.events) as events:
+    with (
+        _status(folder),
+        Events(folder.events) as events,
+        mirroring.mirrors(prepared, folder, events, listener) as mirrors,
+    ):
         listener.began(prepared)
         earlier_s = record.seconds_trained(folder.events)
         started = time.monotonic()
-        loop = _fit(prepared, folder, [*callbacks, Recording(events)], listener)
+        prepared = prefixing.filled(prepared, listener)
+        loop = _fit(prepared, folder, [*callbacks, Recording(events), Tracking(mirrors)], listener)
         spent_s = earlier_s + time.monotonic() - started
         listener.stage(say("comparing with the base"))
         prepared = replace(prepared, gathered=_settle_outputs(prepared))
@@ -118,10 +142,12 @@ def train(
         for dead in shipping.check_learning(prepared.model, prepared.report, loop.gradient_seen):
             events.write("note", step=loop.progress.step, level="warn", code="no-gradient", message=str(dead))
             listener.warning(str(dead))
-        shipping.check_frozen(prepared.model, base.model, prepared.report)
-        evaluation = judging.evaluate(prepared.gathered, prepared.forward, base, prepared.report, spent_s)
+        shipping.check_frozen(prepared.model, base.model, prepared.report, prepared.digests)
+        spent = judging.Spent(spent_s, prepared.report.num_trainable, prepared.report.num_total)
+        evaluation = judging.evaluate(prepared.gathered, prepared.forward, base, spent)
         listener.stage(say("saving the model, and reading it back in a fresh process"))
         evaluation = shipping.ship(prepared.gathered, prepared.forward, folder, evaluation)
+        mirrors.conclude(mirroring.figures(evaluation), evaluation.verdict.sentence)
         events.write("note", level="info", code="finished", message=evaluation.verdict.sentence)
         listener.stage(say("writing the report"))
         write_report(folder.path, language())
@@ -162,7 +188,8 @@ def _fit(prepared: Prepared, folder: RunFolder, callbacks: Sequence[Callback], l
         material = prepared.material(judge)
         loop = Loop(material, prepared.settings, [*own, *callbacks], prepared.processes, folder.path)
         _go_on(loop, folder, listener)
-        with weights_held_in(prepared.forward):
+        setting = recipe.training.gradient_checkpointing
+        with weights_held_in(prepared.forward), recomputed(prepared.model, setting):
             loop.fit()
     prepared.forward.module = prepared.model
     outcome = retention.finish(settling.path(gathered, prepared.model, start, judge))

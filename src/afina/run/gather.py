@@ -65,9 +65,7 @@ def gather(resolved: Resolved) -> Gathered:
         SourceError: If the base cannot be found or trusted.
         RecipeError: If parts of the recipe do not go together.
     """
-    for split, place in places.settle(resolved.recipe.data, Path()).items():
-        why = say("the commit that it is at") if is_hub(place) else say("found there by its name")
-        resolved = resolved.infer(f"data.{split}", place, why)
+    resolved = _placed(resolved)
     recipe = resolved.recipe
     dataset, splits, fingerprints = _rows(recipe)
     source = sources.locate(recipe.base)
@@ -92,6 +90,21 @@ def gather(resolved: Resolved) -> Gathered:
         resolved = resolved.infer("data.max_tokens", limit.max_tokens, say("the longest text that the base reads"))
     segments = {name: task.encode(getattr(splits, name)) for name in ("train", "validation", "test")}
     return Gathered(resolved, dataset, splits, source, processor, task, tuning, segments, fingerprints)
+
+
+def _placed(resolved: Resolved) -> Resolved:
+    """Return the recipe with every folder and data set spelled in full: which part of it, and at which commit."""
+    found: dict[str, str] = {
+        f"data.{split}": name for split, name in places.settle(resolved.recipe.data, Path()).items()
+    }
+    for number, retained in enumerate(resolved.recipe.evaluation.retained):
+        parts = places.splits_in(retained.path, Path())
+        if parts:
+            found[f"evaluation.retained.{number}.path"] = parts.get("train", next(iter(parts.values())))
+    for path, name in found.items():
+        why = say("the commit that it is at") if is_hub(name) else say("found there by its name")
+        resolved = resolved.infer(path, name, why)
+    return resolved
 
 
 def read_labelled(path: str, recipe: Recipe, text: tuple[str, ...] | None, label: str | None) -> Dataset:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from afina.base import device
 from afina.planning.measuring import HeldOut, Job, measure
 from afina.planning.plan import Plan
+from afina.run import machine
 from afina.run.judging import MOST_GAP_ROWS, MOST_PROBE_ROWS
 from afina.run.prepared import Prepared
 
@@ -21,9 +23,30 @@ def planning_of(prepared: Prepared, folder: Path) -> Plan:
     return measure(job_of(prepared), device.facts(_existing(folder)))
 
 
+def decided(prepared: Prepared, plan: Plan | None) -> Prepared:
+    """Return a run with what its plan decided; every process of it must call this.
+
+    Args:
+        prepared: The run.
+        plan: Its plan; None in processes other than the main one.
+    """
+    if prepared.resolved.recipe.training.gradient_checkpointing != "auto":
+        return prepared
+    found = [plan.gradient_checkpointing, plan.gradient_checkpointing_reason] if plan is not None else ["", ""]
+    if prepared.processes.num_processes > 1:
+        machine.share(found)
+    return replace(prepared, resolved=prepared.resolved.infer("training.gradient_checkpointing", *found))
+
+
 def job_of(prepared: Prepared) -> Job:
     """Return what the planner measures of a prepared run."""
-    return Job(prepared.material(), prepared.settings, _held_out(prepared), prepared.processes.num_processes)
+    return Job(
+        prepared.material(),
+        prepared.settings,
+        _held_out(prepared),
+        prepared.processes.num_processes,
+        prepared.resolved.recipe.training.gradient_checkpointing,
+    )
 
 
 def _held_out(prepared: Prepared) -> HeldOut:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from afina.base import registry
 from afina.data import batching
 from afina.engine.contract import Judgement
 from afina.engine.material import Material, Settings
+from afina.engine.trackers.contract import Tracker
 from afina.inference.forward import Forward
 from afina.models.contract import Model
 from afina.recipe.resolved import Resolved
@@ -33,6 +34,8 @@ class Prepared:
         plan: The order of the rows.
         retention: What must not be forgotten.
         processes: This process among those that train together.
+        digests: What quantised weights are made of, by name.
+        trackers: Where the run is mirrored, by kind.
     """
 
     gathered: Gathered
@@ -44,6 +47,8 @@ class Prepared:
     plan: batching.Plan
     retention: Retention
     processes: Any
+    digests: Mapping[str, str] = field(default_factory=dict)
+    trackers: Mapping[str, Tracker] = field(default_factory=dict)
 
     def material(self, judge: Callable[[], Judgement] | None = None) -> Material:
         """Return what the loop trains with; the retention remembers the weights as they are now.

@@ -10,6 +10,7 @@ from afina.base import durable, registry
 from afina.base.errors import AfinaError, RunError
 from afina.base.lease import Lease
 from afina.base.messages import say
+from afina.data import places
 from afina.engine.contract import Callback
 from afina.recipe import reading
 from afina.recipe.resolved import Resolved
@@ -18,7 +19,7 @@ from afina.run.folder import RunFolder, environment_of
 from afina.run.interruption import LeaveWhenAsked
 from afina.run.listener import Listener, Plain, Silent
 from afina.run.opened import Run
-from afina.run.planning_of import planning_of
+from afina.run.planning_of import decided, planning_of
 from afina.run.signals import Signals
 
 
@@ -68,7 +69,7 @@ def begin(
         machine.set_threads()
         run = _create(resolved, processes)
         if not processes.is_main_process:
-            prepared = execute.prepare(resolved, num_processes)
+            prepared = decided(execute.prepare(resolved, num_processes), None)
             execute.train(prepared, run, [*callbacks, LeaveWhenAsked(signals, processes)])
             return Run(run)
         listener = listener or Silent()
@@ -79,6 +80,7 @@ def begin(
                 listener.stage(say("timing a few steps"))
                 plan = planning_of(prepared, run.path)
                 plan.require()
+                prepared = decided(prepared, plan)
                 listener.remark(plan.sentence)
             except AfinaError:
                 durable.remove_folder(run.path)
@@ -161,7 +163,7 @@ def _create(resolved: Resolved, processes: Any) -> RunFolder:
         recipe = resolved.recipe
         output = Path(recipe.output) if recipe.output else None
         files = record.first_words(resolved, processes.num_processes)
-        chosen = [str(folder.create(Path(recipe.data.train).stem, output=output, files=files).path)]
+        chosen = [str(folder.create(places.short_name(recipe.data.train), output=output, files=files).path)]
     if processes.num_processes > 1:
         machine.share(chosen)
     return RunFolder(Path(chosen[0]))

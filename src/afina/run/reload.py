@@ -49,11 +49,21 @@ def reload(folder: Path, device: torch.device, precision: Precision) -> Reloaded
         SourceError: If the folder was not written by a run, or holds an adapter whose base is no longer what it was.
     """
     description = loading.describe(folder)
-    spec = HeadSpec(tuple(description["labels"]), description["problem"], description["pooling"])
+    spec = spec_of(description)
     model, processor = (_adapted if description.get("is_adapter") else _whole)(folder, spec, description)
     loading.load_head(model, folder)
+    return Reloaded(task_of(description, processor), Forward(model.eval(), device, precision))
+
+
+def spec_of(description: Mapping[str, Any]) -> HeadSpec:
+    """Return the head of a model that a run described."""
+    return HeadSpec(tuple(description["labels"]), description["problem"], description["pooling"])
+
+
+def task_of(description: Mapping[str, Any], processor: Processor) -> Task:
+    """Return the task of a model that a run described."""
     task: Task = registry.module("tasks", description["task"]).restore(description, processor)
-    return Reloaded(task, Forward(model.eval(), device, precision))
+    return task
 
 
 def _whole(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tuple[Model, Processor]:
@@ -64,6 +74,25 @@ def _whole(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tupl
 
 def _adapted(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tuple[Model, Processor]:
     """Load the base that an adapter was made on, and put the adapter on it."""
+    model, processor, tuning = base_of(folder, spec, description)
+    tuning.restore(model, folder)
+    return model, processor
+
+
+def base_of(
+    folder: Path, spec: HeadSpec, description: Mapping[str, Any], *, in_float32: bool = False
+) -> tuple[Model, Processor, Tuning]:
+    """Return the base that an adapter was made on, its processor, and the adapter's technique, which is not on it yet.
+
+    Args:
+        folder: Where a run saved the adapter.
+        spec: The head to give the base.
+        description: What the run wrote about the model.
+        in_float32: Whether the base is loaded in float32, whatever the technique trained on.
+
+    Raises:
+        SourceError: If the base is no longer what it was.
+    """
     base = description["base"]
     source = sources.locate(Base(name=base["name"], revision=base["revision"]))
     if source.origin.fingerprint != base["fingerprint"]:
@@ -77,9 +106,8 @@ def _adapted(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tu
     kind = description["tuning"]["kind"]
     tuning: Tuning = registry.build("tuning", registry.config("tuning", kind)(**description["tuning"]))
     processor = processors.load(source)
-    model = loading.load(source, spec, processor, seed=0, requires=tuning.requires)
-    tuning.restore(model, folder)
-    return model, processor
+    model = loading.load(source, spec, processor, seed=0, requires={} if in_float32 else tuning.requires)
+    return model, processor, tuning
 
 
 def as_rows(values: list[dict[str, Any]]) -> list[Row]:

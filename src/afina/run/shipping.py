@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from afina.base.optional import need
 from afina.engine.loop import NOISE
 from afina.evaluation.contract import Evaluation
 from afina.inference.forward import Forward
-from afina.models import saving, sources
+from afina.models import quantised, saving, sources
 from afina.models.contract import Model
 from afina.reporting.card import write_card
 from afina.run.folder import RunFolder
@@ -69,16 +70,28 @@ def check_learning(model: Model, report: TuningReport, gradient_seen: Mapping[st
     ]
 
 
-def check_frozen(model: Model, base: Model, report: TuningReport) -> None:
+def check_frozen(
+    model: Model, base: Model, report: TuningReport, digests: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Refuse a run in which a weight moved that should not have.
+
+    Args:
+        model: The trained model.
+        base: The base as it came.
+        report: What was meant to move.
+        digests: What quantised weights were before the first step, which the base does not have so (`digests` of the
+            models floor).
 
     Raises:
         QualityError: If one differs from the base's by a single bit.
     """
-    came = dict(base.named_parameters())
-    free = {*report.names, *model.blocks.head}
-    frozen = {name: parameter for name, parameter in model.named_parameters() if name not in free}
-    moved = [name for name, parameter in frozen.items() if not torch.equal(parameter, came[report.aliases[name]])]
+    came, now = dict(base.named_parameters()), quantised.digests(model.named_parameters())
+    free = {*report.names, *model.blocks.head, *now}
+    moved = [name for name, digest in now.items() if digest != digests.get(name)]
+    for name, parameter in model.named_parameters():
+        alias = report.aliases.get(name)
+        if name not in free and alias is not None and not torch.equal(parameter, came[alias]):
+            moved.append(name)
     if moved:
         raise QualityError("E-CHECK-003", say("Frozen weights changed: {names}.", names=", ".join(moved[:5])))
 

@@ -35,6 +35,7 @@ class Choice:
         scales: Learning-rate factor by unit; 1 where absent.
         stages: When they move; all of them throughout when empty.
         own_scales: Further factor by parameter; 1 where absent.
+        undecayed: Matrices that weight decay leaves alone all the same, such as factors that begin at one.
         learning_rate: What `auto` means.
         reason: The rule behind it, with its source.
     """
@@ -45,6 +46,7 @@ class Choice:
     scales: Mapping[str, float] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()
     own_scales: Mapping[str, float] = field(default_factory=dict)
+    undecayed: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
@@ -199,7 +201,8 @@ def _groups(model: Tunable, choice: Choice, parameters: Mapping[str, Tensor]) ->
         for name in names:
             if name in choice.names:
                 scale = choice.scales.get(unit, 1.0) * choice.own_scales.get(name, 1.0)
-                alike.setdefault((scale, parameters[name].ndim > 1), []).append(name)
+                decays = parameters[name].ndim > 1 and name not in choice.undecayed
+                alike.setdefault((scale, decays), []).append(name)
         groups.extend(
             Group(unit, tuple(own), scale, decays) for (scale, decays), own in sorted(alike.items(), reverse=True)
         )

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from afina.base.types import Layout
+
 State = Mapping[str, "Tensor"]
 """Weights by parameter name."""
 
@@ -28,6 +30,11 @@ class Depths(Protocol):
     @property
     def blocks(self) -> tuple[tuple[str, ...], ...]:
         """One tuple of names per block, from the bottom."""
+        ...
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The dotted module path of each block."""
         ...
 
     @property
@@ -59,9 +66,17 @@ class Tunable(Protocol):
         """The transformers model, or what a tuning wrapped it in."""
         ...
 
+    layout: Layout
+    """What it takes."""
+
     @property
     def blocks(self) -> Depths:
         """Its parameters by depth."""
+        ...
+
+    @property
+    def probe(self) -> Mapping[str, Tensor]:
+        """The smallest input that the network can be run on, by the names it takes it under."""
         ...
 
     def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]:

@@ -1,24 +1,26 @@
 """Full fine-tuning: every weight moves, the lower ones more slowly or not at all if so asked.
 
-Discriminative learning rates are Howard and Ruder 2018 (arXiv:1801.06146, sec. 3.2); head first, then everything, is
-LP-FT (Kumar et al. 2022, arXiv:2202.10054).
+Discriminative learning rates and gradual unfreezing are Howard and Ruder 2018 (arXiv:1801.06146, sec. 3.2 and 3.3);
+head first, then everything, is LP-FT (Kumar et al. 2022, arXiv:2202.10054).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from afina.base.errors import RecipeError
 from afina.base.messages import say
 from afina.recipe.section import Section
-from afina.tuning._selection import SMALL_WIDTH, Choice, Selection, model_width
+from afina.tuning._selection import SMALL_WIDTH, Choice, Selection, frozen_units, layer_scales, model_width
 from afina.tuning.contract import Stage, Tunable
 from afina.tuning.head import HEAD_LEARNING_RATE
 
 HEAD_FIRST_SHARE = 0.2
 """Share of a run in which `head_first_epochs: auto` lets the head alone learn."""
+
+UNFREEZING_SHARE = 0.5
+"""Share of a run over which `gradual_unfreezing: auto` spreads every stage but the last."""
 
 
 class Config(Section):
@@ -33,8 +35,23 @@ class Config(Section):
     """Epochs in which the head alone learns, before everything does (LP-FT), so that a fresh head's first large
     gradients do not reach what the base knows. `auto` takes the first fifth of the run; 0 moves everything from the
     first step."""
+    gradual_unfreezing: Literal["off", "auto"] | Annotated[float, Field(gt=0.0, le=100.0)] = "off"
+    """Thawing from the top: the head learns alone, then one block more joins in each stage, and in the last stage
+    everything does, embeddings included (ULMFiT). A number is the epochs of each stage before the last, above 0 to 100;
+    `auto` spreads those stages evenly over the first half of the run. It takes the place of `head_first_epochs`."""
     freeze_blocks: Annotated[int, Field(ge=0)] = 0
     """Lowest blocks that stay as they are, embeddings included; 0 moves everything."""
+
+    @model_validator(mode="after")
+    def _thaws_in_one_way(self) -> Config:
+        if self.gradual_unfreezing != "off" and self.head_first_epochs != "auto":
+            raise ValueError(
+                say(
+                    "`gradual_unfreezing` begins with the head alone and says for how long: "
+                    "leave `head_first_epochs` out, or set `gradual_unfreezing: off`."
+                )
+            )
+        return self
 
 
 def build(config: Config) -> Selection:
@@ -43,35 +60,41 @@ def build(config: Config) -> Selection:
 
 
 def _choose(model: Tunable, config: Config) -> Choice:
-    units = model.blocks.units
-    num_blocks = len(model.blocks.blocks)
-    if config.freeze_blocks > num_blocks:
-        raise RecipeError(
-            "E-TUNING-001",
-            say(
-                "The base has {num_blocks} blocks; {asked} cannot be frozen.",
-                num_blocks=num_blocks,
-                asked=config.freeze_blocks,
-            ),
-            where="tuning.full.freeze_blocks",
-            expected=f"0..{num_blocks}",
-        )
-    frozen = {f"block {depth}" for depth in range(config.freeze_blocks)} | (
-        {"embeddings"} if config.freeze_blocks else set()
-    )
-    names = frozenset(name for unit, own in units.items() if unit not in frozen for name in own)
-    scales = {f"block {depth}": config.layer_decay ** (num_blocks - 1 - depth) for depth in range(num_blocks)}
-    scales["embeddings"] = config.layer_decay**num_blocks
-    rate, reason = learning_rate(model)
+    frozen = frozen_units(model, config.freeze_blocks, "tuning.full.freeze_blocks")
+    names = frozenset(name for unit, own in model.blocks.units.items() if unit not in frozen for name in own)
     stages: tuple[Stage, ...] = ()
-    if config.head_first_epochs:
-        head = frozenset(model.blocks.head)
-        epochs, share = (
-            (None, HEAD_FIRST_SHARE) if config.head_first_epochs == "auto" else (config.head_first_epochs, None)
-        )
-        head_first = Stage(say("head first"), head, epochs, share, HEAD_LEARNING_RATE)
-        stages = (head_first, Stage(say("everything"), names))
-    return Choice(names, rate, reason, scales, stages)
+    if config.gradual_unfreezing != "off":
+        stages = _thawing(model, names, config)
+    elif config.head_first_epochs:
+        stages = _head_first(model, names, config)
+    return Choice(names, *learning_rate(model), layer_scales(model, config.layer_decay), stages)
+
+
+def _head_first(model: Tunable, names: frozenset[str], config: Config) -> tuple[Stage, ...]:
+    epochs, share = (None, HEAD_FIRST_SHARE) if config.head_first_epochs == "auto" else (config.head_first_epochs, None)
+    head = frozenset(model.blocks.head)
+    return Stage(say("head first"), head, epochs, share, HEAD_LEARNING_RATE), Stage(say("everything"), names)
+
+
+def _thawing(model: Tunable, names: frozenset[str], config: Config) -> tuple[Stage, ...]:
+    """Return a stage for the head, one for each further block from the top, and the last for all of `names`."""
+    growing = frozenset(model.blocks.head)
+    if growing == names:
+        return ()
+    moving = [(depth, block) for depth, block in enumerate(model.blocks.blocks) if names.intersection(block)]
+    thawed: list[tuple[str, frozenset[str], float | None]] = [(say("head first"), growing, HEAD_LEARNING_RATE)]
+    # What the base has above its blocks joins with the topmost; what it has below them, with the lowest.
+    growing |= frozenset(model.blocks.top)
+    for depth, block in reversed(moving[1:]):
+        growing |= frozenset(block)
+        thawed.append((say("from block {depth} up", depth=depth), growing, None))
+    epochs, share = (
+        (None, UNFREEZING_SHARE / len(thawed))
+        if config.gradual_unfreezing == "auto"
+        else (float(config.gradual_unfreezing), None)
+    )
+    stages = [Stage(name, own, epochs, share, rate) for name, own, rate in thawed]
+    return (*stages, Stage(say("everything"), names))
 
 
 def learning_rate(model: Tunable) -> tuple[float, str]:

@@ -31,7 +31,7 @@ def _choose(model: Tunable) -> Choice:
     norms = frozenset(
         f"{path}.{name}"
         for path, module in model.named_modules()
-        if _is_norm(module)
+        if is_norm(module)
         for name, _ in module.named_parameters()
     )
     if not norms:
@@ -45,6 +45,7 @@ def _choose(model: Tunable) -> Choice:
     )
 
 
-def _is_norm(module: nn.Module) -> bool:
+def is_norm(module: nn.Module) -> bool:
+    """Return whether a module normalises."""
     # Every model family writes its own RMSNorm; the name is what they share.
     return "Norm" in type(module).__name__ and not any(True for _ in module.children())

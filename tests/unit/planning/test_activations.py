@@ -1,6 +1,6 @@
 import pytest
 
-from afina.planning.activations import Activations, block_shape, formula, passing
+from afina.planning.activations import Activations, BlockShape, Learning, block_shape, formula, passing, recomputing
 from afina.planning.probe import _pass, untouched
 from afina.planning.workload import Sizes, longest_rows
 
@@ -37,3 +37,13 @@ def test_passing_is_less_than_a_block_keeps(make_job):
     shape = block_shape(make_job().material.forward.model)
     assert passing(shape, 4).num_bytes(8, 16) < formula(shape, 1, 4).num_bytes(8, 16)
     assert passing(shape, 2).num_bytes(8, 16) == passing(shape, 4).num_bytes(8, 16) / 2
+
+
+def test_recomputing_keeps_inputs_and_one_block():
+    shape = BlockShape(width=10, outputs=0, widest=0, num_heads=1, num_blocks=4, num_weights=0)
+    kept = Activations(constant=8.0, per_token=400.0, per_pair=4.0)
+    again = recomputing(kept, shape, Learning(4, cuts_last=False, element_bytes=2))
+    assert (again.constant, again.per_token, again.per_pair) == (2.0, 100.0 + 3 * 10 * 4, 1.0)
+    cut = recomputing(kept, shape, Learning(4, cuts_last=True, element_bytes=8))
+    assert cut.per_token == pytest.approx(400 / 3 + 3 * 10 * 8)
+    assert recomputing(kept, shape, Learning(1, cuts_last=False, element_bytes=2)) == kept

@@ -77,6 +77,46 @@ def test_a_head_first_stage_shortens_the_low_end(make_job, facts):
     assert shares == [0, 0.5]
 
 
+def _limits(job, facts):
+    """Return memory that suffices for a run only with gradient checkpointing, and memory that never does."""
+    needs = []
+    for setting in ("off", "on"):
+        found = measure(replace(job, gradient_checkpointing=setting), facts).memory
+        needs.append(found.peak.low - found.limit_bytes + facts.memory_available_bytes)
+    assert needs[0] - needs[1] > 1_000_000
+    return sum(needs) // 2, needs[1] // 2
+
+
+def test_gradient_checkpointing_is_decided_by_memory(make_job, tiny_sentence_encoder, facts):
+    job = make_job(num_rows=600, training={"global_batch_size": 512}, base=str(tiny_sentence_encoder))
+    job = replace(job, gradient_checkpointing="auto", held_out=HeldOut())
+    enough, never = _limits(job, facts)
+    found = {
+        name: measure(job, replace(facts, memory_available_bytes=int(free)))
+        for name, free in (("plenty", 8e9), ("enough", enough), ("never", never))
+    }
+    assert {name: plan.gradient_checkpointing for name, plan in found.items()} == {
+        "plenty": "off",
+        "enough": "on",
+        "never": "off",
+    }
+    assert found["enough"].fits
+    assert "computed again" in found["enough"].sentence
+    assert any("computed again" in line for line in found["enough"].lines())
+    assert "computed again" not in found["plenty"].sentence
+    assert all(plan.gradient_checkpointing_reason for plan in found.values())
+    off = measure(replace(job, gradient_checkpointing="off"), replace(facts, memory_available_bytes=int(enough)))
+    assert not off.fits
+
+
+def test_computing_again_takes_time_and_saves_memory(make_job, tiny_sentence_encoder, facts):
+    job = make_job(training={"global_batch_size": 32}, base=str(tiny_sentence_encoder))
+    off, on = (measure(replace(job, gradient_checkpointing=setting), facts) for setting in ("off", "on"))
+    assert on.memory.parts["kept"] < off.memory.parts["kept"]
+    assert (off.gradient_checkpointing, on.gradient_checkpointing) == ("off", "on")
+    assert off.sentence.count("computed again") == on.sentence.count("computed again") == 0
+
+
 def test_several_processes_share_memory_and_rows(make_job, facts):
     job = make_job(training={"global_batch_size": 8, "micro_batch_size": 4})
     one, two = (measure(replace(job, num_processes=number), facts) for number in (1, 2))

@@ -7,7 +7,14 @@ from afina.planning.footprint import CLOSING_BYTES, GROWTH_BYTES, Room
 from afina.planning.storage import storage
 from afina.planning.workload import Sizes
 
-KINDS = ["training.micro_batch_size", "training.optimizer", "data.max_tokens", "tuning=last-blocks", "tuning=head"]
+KINDS = [
+    "training.micro_batch_size",
+    "training.gradient_checkpointing",
+    "training.optimizer",
+    "data.max_tokens",
+    "tuning=last-blocks",
+    "tuning=head",
+]
 
 
 @pytest.fixture
@@ -43,6 +50,18 @@ def test_mends_are_in_order_of_what_they_cost(case):
     assert first == sorted(first)
     assert len(set(first)) == len(first) > 2
     assert found[-1].overrides == ()
+
+
+def test_computing_again_is_offered_where_fewer_rows_do_not_suffice(case):
+    learning = replace(case[0].learning, num_blocks=8, cuts_last=False)
+    one_row = replace(case[0], micro_batch_size=1, learning=learning, activations=case[0].activations.scaled(1000))
+    again = replace(one_row, gradient_checkpointing="on")
+    enough = again.peak(Room(0, 0))[0].high + 1
+    assert not one_row.fits(Room(0, int(enough)))
+    found = mends.for_memory(one_row, Room(0, int(enough)), *case[1:])
+    assert found[0].overrides == ("training.gradient_checkpointing=on",)
+    found = mends.for_memory(again, Room(0, int(enough * 0.99)), *case[1:])
+    assert not any("gradient_checkpointing" in part for mend in found for part in mend.overrides)
 
 
 def test_a_mend_that_does_not_help_is_not_offered(case):

@@ -113,3 +113,10 @@ def test_overhead_is_the_line_at_no_rows():
     assert measured.activations.num_bytes(5, 8) == pytest.approx(250)
     assert measured.activations.constant == pytest.approx(100)
     assert Measured(one, one).overhead_s == 0
+
+
+def test_computing_again_lengthens_the_way_back_alone():
+    one, large = Sample(1, 1, 8, 0.1, 0.2, 110, 20), Sample(5, 5, 8, 0.4, 0.8, 150, 100)
+    again = Measured(one, large).computing_again(0.5)
+    assert (again.one.backward_s, again.large.backward_s) == pytest.approx((0.25, 1.0))
+    assert (again.one.forward_s, again.large.forward_s) == (0.1, 0.4)

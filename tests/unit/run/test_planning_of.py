@@ -1,8 +1,13 @@
+from dataclasses import replace
+
+import pytest
 import torch
 
 from afina.recipe import reading
 from afina.run import execute
-from afina.run.planning_of import job_of, planning_of
+from afina.run.folder import RunFolder
+from afina.run.listener import Silent
+from afina.run.planning_of import decided, job_of, planning_of
 
 
 def _prepared(tiny_bert, make_csv, **sections):
@@ -33,3 +38,32 @@ def test_job_counts_the_rows_that_are_judged(tiny_bert, make_csv):
 def test_what_a_retention_holds_is_in_the_job(tiny_bert, make_csv):
     job = job_of(_prepared(tiny_bert, make_csv, retention="l2-sp"))
     assert job.material.retention.penalty(job.material.forward.model).requires_grad
+
+
+def test_gradient_checkpointing_is_written_down_as_the_plan_decided_it(tiny_bert, make_csv, tmp_path):
+    prepared = _prepared(tiny_bert, make_csv)
+    plan = planning_of(prepared, tmp_path)
+    path = "training.gradient_checkpointing"
+    off = decided(prepared, plan).resolved
+    assert (off.recipe.training.gradient_checkpointing, off.origins[path].why) == (
+        "off",
+        "the run fits into memory without it",
+    )
+    on = decided(prepared, replace(plan, gradient_checkpointing="on", gradient_checkpointing_reason="so")).resolved
+    assert (on.recipe.training.gradient_checkpointing, on.origins[path].why) == ("on", "so")
+    asked = _prepared(tiny_bert, make_csv, training={"gradient_checkpointing": "off"})
+    assert decided(asked, plan) is asked
+
+
+@pytest.mark.parametrize(("setting", "times"), [("on", 2), ("off", 1), ("auto", 1)])
+def test_a_run_computes_blocks_again_as_its_recipe_says(tiny_bert, make_csv, tmp_path, setting, times):
+    training = {"gradient_checkpointing": setting, "max_steps": 3}
+    tuning = {"kind": "full", "head_first_epochs": 0}
+    prepared = _prepared(tiny_bert, make_csv, training=training, tuning=tuning, data={"train": str(make_csv())})
+    computed = []
+    lowest = prepared.model.block_modules[0]
+    next(iter(lowest.children())).register_forward_pre_hook(
+        lambda *_: computed.append(1) if torch.is_grad_enabled() else None
+    )
+    execute._fit(prepared, RunFolder(tmp_path), [], Silent())
+    assert len(computed) == 3 * times

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -44,10 +45,11 @@ class Parquet:
         number = 0
         try:
             with parquet.ParquetFile(path) as file:
+                classes = _class_names(file.schema_arrow.metadata or {})
                 for batch in file.iter_batches(batch_size=self.config.rows_at_once):
                     for values in batch.to_pylist():
                         number += 1
-                        yield _record(path, number, values)
+                        yield _record(path, number, _named(values, classes))
         except (arrow.ArrowException, OSError, ValueError) as error:
             raise DataError(
                 "E-DATA-007",
@@ -60,6 +62,25 @@ class Parquet:
 def build(config: Config) -> Parquet:
     """Return the reader that `config` describes."""
     return Parquet(config)
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """Return the names of the classes that columns hold the numbers of, as `datasets` writes them into its files."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return {name: list(kind["names"]) for name, kind in features.items() if kind.get("_type") == "ClassLabel"}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        # A note that another program left, in whatever shape, is no reason to refuse the rows.
+        return {}
+
+
+def _named(values: dict[str, Any], classes: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return a row with its classes called by name; a number without one means that there is no label."""
+    for column, names in classes.items():
+        number = values.get(column)
+        if isinstance(number, int):
+            values[column] = names[number] if 0 <= number < len(names) else None
+    return values
 
 
 def _record(path: Path, number: int, values: dict[str, Any]) -> Record:

@@ -1,22 +1,16 @@
-"""The one planner that makes every batch: which rows together, in which order, laid out how.
+"""Steps of equally many rows: which rows together, in which order.
 
 Rows of like length go together, so that little padding is computed; which batch comes when stays random. The plan of an
 epoch depends on the seed and the epoch alone, so a position in it is enough to go on from there.
-
-Shapes: S sequences, T tokens, B rows, C classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
-from torch import Tensor
-
-from afina.base.types import Batch, Layout, Segments, TargetKind
 
 JITTER = 0.1
 """Random share by which a length may seem longer or shorter when rows are grouped, so that batches differ between
@@ -77,60 +71,3 @@ def micro_batches(rows: np.ndarray, size: int, rank: int = 0, world_size: int = 
     """
     for low in range(0, len(rows), size * world_size):
         yield np.array_split(rows[low : low + size * world_size], world_size)[rank]
-
-
-def collate(segments: Sequence[Segments], layout: Layout, target_kind: TargetKind) -> Batch:
-    """Lay rows out as one padded batch.
-
-    Args:
-        segments: The encoded rows.
-        layout: What the model takes.
-        target_kind: What the targets are.
-    """
-    documents = [document for segment in segments for document in segment.documents]
-    width = max(len(document) for document in documents)
-    input_ids_ST = np.full((len(documents), width), layout.pad_token_id, dtype=np.int64)
-    mask_ST = np.zeros((len(documents), width), dtype=np.bool_)
-    for place, document in enumerate(documents):
-        input_ids_ST[place, : len(document)] = document
-        mask_ST[place, : len(document)] = True
-    owners = [place for place, segment in enumerate(segments) for _ in segment.documents]
-    return Batch(
-        rows=np.asarray([segment.row for segment in segments], dtype=np.int64),
-        input_ids=torch.from_numpy(input_ids_ST),
-        attention_mask=torch.from_numpy(mask_ST),
-        token_type_ids=_token_types(segments, width) if layout.takes_token_types else None,
-        graded=_graded(segments, len(documents)),
-        owner=torch.tensor(owners) if len(owners) > len(segments) else None,
-        targets=_targets(segments, target_kind),
-        target_kind=target_kind,
-    )
-
-
-def _token_types(segments: Sequence[Segments], width: int) -> Tensor | None:
-    kinds = [types for segment in segments for types in segment.token_types or ()]
-    if not kinds:
-        return None
-    types_ST = np.zeros((len(kinds), width), dtype=np.int64)
-    for place, types in enumerate(kinds):
-        types_ST[place, : len(types)] = types
-    return torch.from_numpy(types_ST)
-
-
-def _graded(segments: Sequence[Segments], num_documents: int) -> Tensor | None:
-    graded = segments[0].graded
-    if graded is None:
-        return None
-    assert all(segment.graded == graded for segment in segments), (
-        "one batch grades the same positions of every document"
-    )
-    return torch.tensor([graded] * num_documents)
-
-
-def _targets(segments: Sequence[Segments], kind: TargetKind) -> Tensor | None:
-    targets = [segment.target for segment in segments]
-    if any(target is None for target in targets):
-        return None
-    if kind == "class":
-        return torch.tensor(targets, dtype=torch.int64)
-    return torch.from_numpy(np.asarray(targets, dtype=np.float32))

@@ -1,0 +1,236 @@
+"""The process in which runs are carried: `python -m afina.regimes.compare.worker`, started by `launching`.
+
+It imports everything once, reads one job per line from its input, and forks a process for each: a fresh one, whose
+peak memory is the run's own, without the seconds that imports take. What happens is told as one JSON object per line.
+The input stays open as long as somebody wants the work: when it ends, because whoever asked was killed, the work ends
+on the spot. What is on the disk is whole, and a later command goes on from it.
+
+Jobs: {"do": "plan", "recipe": text, "folder": path} and {"do": "train", "recipe": text, "run": path}, both with
+"language" and "command".
+Events: ready, began {pid}, stage, remark and warning {sentence}, step {step, num_steps}, shared {keys, filled_bytes},
+planned {...}, refused {error, exit_code}, ended {code}.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from afina.base.errors import AfinaError
+from afina.base.messages import set_language
+from afina.engine.contract import Progress
+from afina.inference import prefix_folder
+from afina.recipe.resolved import Resolved
+from afina.regimes.compare.schedule import Planned, middle
+from afina.run import execute, python
+from afina.run.folder import RunFolder
+from afina.run.listener import Silent
+from afina.run.planning_of import planning_of
+from afina.run.prepared import Prepared
+from afina.run.signals import Interrupted
+
+LEFT = 137
+"""Exit code of work that nobody waits for any more."""
+
+_STEP_EVERY_S = 0.2
+
+Tell = Callable[..., None]
+"""Takes an event's name and its fields."""
+
+
+def serve() -> int:
+    """Do the jobs that come, until no more can come."""
+    tell = _teller(os.dup(1))
+    os.dup2(2, 1)  # whatever a library prints must not be taken for an event
+    tell("ready")
+    while line := _line():
+        job = json.loads(line)
+        if sys.platform != "linux":  # elsewhere system libraries do not survive a fork; the next job gets a new process
+            tell("began", pid=os.getpid())
+            tell("ended", code=_guarded(job, tell))
+            return 0
+        child = os.fork()
+        if child == 0:
+            os._exit(_guarded(job, tell))
+        tell("began", pid=child)
+        _, status = os.waitpid(child, 0)
+        tell("ended", code=os.waitstatus_to_exitcode(status))
+    return 0
+
+
+def plan(job: Mapping[str, Any]) -> Planned:
+    """Return what a run of the job's recipe would take.
+
+    Raises:
+        AfinaError: Whatever would refuse the run.
+    """
+    started = time.monotonic()
+    prepared = execute.prepare(Resolved.load(job["recipe"]))
+    loading_s = time.monotonic() - started
+    planned = planning_of(prepared, Path(job["folder"]))
+    planned.require()
+    training, total = planned.training_s, planned.total_s
+    other_s = loading_s
+    if training is not None and total is not None:
+        other_s += middle(total.low - training.low, total.high - training.high)
+    rows = prepared.gathered.splits
+    return Planned(
+        num_steps=planned.steps.num_steps,
+        steps_per_epoch=planned.steps.steps_per_epoch,
+        learning_rate=float(prepared.resolved.recipe.training.learning_rate),
+        training_s=None if training is None else middle(training.low, training.high),
+        other_s=other_s,
+        num_test=len(rows.test),
+        test_rows=test_rows(prepared),
+        has_validation=bool(rows.validation),
+        fingerprints=dict(prepared.gathered.fingerprints),
+    )
+
+
+def test_rows(prepared: Prepared) -> str:
+    """Return a digest of the rows that judge and of what is asked of them; equal where answers can be compared."""
+    task, rows = prepared.gathered.task, prepared.gathered.splits.test
+    digest = hashlib.sha256(json.dumps([task.head.problem, list(task.head.labels)]).encode())
+    for row, answer in zip(rows, task.names(task.references(rows)), strict=True):
+        digest.update(json.dumps([task.text_of(row), answer]).encode())
+    return digest.hexdigest()
+
+
+def train(job: Mapping[str, Any], tell: Tell) -> None:
+    """Carry the job's run to its end, from where it stands.
+
+    Raises:
+        AfinaError: If it is refused or fails.
+        Interrupted: If it was asked to stop.
+    """
+    run = RunFolder(Path(job["run"]))
+    callbacks, listener = [*python.callbacks(False), Steps(tell)], Speaking(tell)
+    began, before = time.time(), {one.key: one.size_bytes for one in prefix_folder.kept()}
+    try:
+        if run.is_run:
+            python.resume(run, callbacks, listener=listener)
+        else:
+            python.begin(Resolved.load(job["recipe"]), callbacks, listener=listener)
+    finally:
+        used = [one for one in prefix_folder.kept() if one.used >= began]
+        filled = sum(max(0, one.size_bytes - before.get(one.key, 0)) for one in used)
+        if used:
+            tell("shared", keys=[one.key for one in used], filled_bytes=filled)
+
+
+class Speaking(Silent):
+    """Passes on what a run says.
+
+    Args:
+        tell: Where to.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def stage(self, sentence: str) -> None:
+        """Pass it on."""
+        self._tell("stage", sentence=sentence)
+
+    def began(self, prepared: Prepared) -> None:
+        """Pass on what the run must say of how it works."""
+        for note in prepared.forward.notes:
+            self._tell("remark", sentence=note)
+
+    def remark(self, sentence: str) -> None:
+        """Pass it on."""
+        self._tell("remark", sentence=sentence)
+
+    def warning(self, sentence: str) -> None:
+        """Pass it on."""
+        self._tell("warning", sentence=sentence)
+
+
+@dataclass
+class Steps:
+    """A callback that tells how far the loop is, a few times a second.
+
+    Attributes:
+        tell: Where to.
+    """
+
+    tell: Tell
+    priority: int = 96
+    _last: float = 0.0
+
+    def fit_start(self, progress: Progress) -> None:
+        """Tell where it starts."""
+        self.tell("step", step=progress.step, num_steps=progress.num_steps)
+
+    def step_done(self, progress: Progress) -> None:
+        """Tell, if the last time is a while ago."""
+        now = time.monotonic()
+        if now - self._last >= _STEP_EVERY_S:
+            self._last = now
+            self.tell("step", step=progress.step, num_steps=progress.num_steps)
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Return nothing: what was told was told."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+
+def _guarded(job: Mapping[str, Any], tell: Tell) -> int:
+    threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
+    set_language(job["language"])
+    sys.argv = ["afina", *job["command"]]  # what the run writes down as the command that made it
+    try:
+        if job["do"] == "plan":
+            tell("planned", **plan(job).to_dict())
+        else:
+            train(job, tell)
+    except Interrupted as request:
+        return request.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except AfinaError as error:
+        tell("refused", error=error.as_dict(), exit_code=error.exit_code)
+        return error.exit_code
+    except BaseException:  # noqa: BLE001  the boundary of a process: it ends here, and says why
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _end_with_whoever_asked() -> None:
+    # While a job runs nothing is sent, so that this returns only when the other end is gone.
+    os.read(0, 1)
+    os._exit(LEFT)
+
+
+def _line() -> bytes:
+    """Return the next line of the input, byte by byte: what follows it belongs to nobody yet."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return b""
+        line += byte
+    return line
+
+
+def _teller(descriptor: int) -> Tell:
+    def tell(event: str, **fields: Any) -> None:
+        os.write(descriptor, (json.dumps({"event": event, **fields}, default=str) + "\n").encode())
+
+    return tell
+
+
+if __name__ == "__main__":
+    sys.exit(serve())

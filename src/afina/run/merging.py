@@ -1,0 +1,311 @@
+"""What becomes of adapters after their runs: folded into their base, mixed with others, or side by side on one base.
+
+merge           an adapter, or a mix of several, and its base become a plain model
+load_adapters   several adapters share one base in memory; `use` switches between them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from afina.base.errors import Problem, QualityError, RunError
+from afina.base.messages import say
+from afina.inference.forward import Forward
+from afina.inference.precision import Precision
+from afina.models import loading, saving, sources
+from afina.models.contract import Model
+from afina.models.processor import Processor
+from afina.run import folder as folders
+from afina.run import reload
+from afina.run.reload import Reloaded
+from afina.tuning import _combined
+from afina.tuning._combined import Mix
+from afina.tuning.contract import Tuning
+
+SAME = 1e-5
+"""Largest difference, relative to the largest output, between an adapter on its base and what is written of both."""
+
+PROBES = ("A short text.", "Outro texto, um pouco mais comprido: 3 frases!", "?", "one two three four five six seven")
+"""Texts on which the two must agree."""
+
+_ALIKE = ("task", "labels", "problem", "pooling")
+"""What the heads of two adapters must have in common to be averaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What `merge` made.
+
+    Attributes:
+        folder: Where it is.
+        num_bytes: Its size.
+        difference: Largest difference to the adapter on its base, over `PROBES`.
+    """
+
+    folder: Path
+    num_bytes: int
+    difference: float
+
+
+def model_folder(reference: str, root: Path = folders.ROOT) -> Path:
+    """Return where the model is that a run's name, or a path, stands for.
+
+    Raises:
+        RunError: If there is no such run, or it is not finished.
+    """
+    if (Path(reference) / "afina.json").is_file():
+        return Path(reference)
+    run = folders.find(reference, root)
+    if not (run.model / "afina.json").is_file():
+        raise RunError(
+            "E-RUN-031",
+            say("The run {name} is not finished.", name=run.name),
+            where=str(run.path),
+            mend=f"afina resume {run.name}",
+        )
+    return run.model
+
+
+def merge(
+    adapters: Sequence[Path],
+    output: Path,
+    mix: Mix | None = None,
+    *,
+    in_float32: bool = False,
+    as_adapter: bool = False,
+) -> Merged:
+    """Fold an adapter, or a mix of several, into its base, and write the plain model that results.
+
+    Args:
+        adapters: Folders that hold one adapter each, all of one base.
+        output: The folder to make.
+        mix: How several are mixed; None for their mean.
+        in_float32: Whether the base is loaded in float32 although the adapter was trained on a quantised one; it then
+            says something else than in its run, by what quantising loses.
+        as_adapter: Whether a mix is written as one adapter beside its base, instead of a whole model.
+
+    Raises:
+        RunError: If one holds no adapter, they do not go together, or `output` exists.
+        RecipeError: If a technique cannot be folded or mixed.
+        QualityError: If what was written says something else.
+    """
+    descriptions = [loading.describe(folder) for folder in adapters]
+    if output.exists():
+        raise RunError(
+            "E-MERGE-001",
+            say("{path} exists already.", path=output),
+            where=str(output),
+            mend=say("Choose another folder with -o."),
+        )
+    _refuse_whole(adapters, descriptions)
+    _refuse_different(adapters, descriptions)
+    if len(adapters) > 1 or as_adapter:
+        mix = mix or Mix()
+        _check_mix(mix, len(adapters))
+    model, processor, tuning = _built(adapters, descriptions, mix, in_float32)
+    task = reload.task_of(descriptions[0], processor)
+    rows = reload.as_rows([dict.fromkeys(task.columns.text, text) for text in PROBES])
+    expected = Forward(model.eval(), torch.device("cpu"), "float32").predict(task, task.encode(rows))
+    # What ran has been rewired to run fast: what is written is built afresh.
+    model, processor, tuning = _built(adapters, descriptions, mix, in_float32)
+    description = dict(descriptions[0])
+    if as_adapter:
+        description["tuning"] = {"kind": "lora"}
+        published = sources.published_name(model.origin)
+        saving.save(model, processor, output, description, lambda folder: tuning.save(model, folder, published))
+    else:
+        tuning.merge(model)
+        saving.save(model, processor, output, description)
+    again = reload.reload(output, torch.device("cpu"), "float32")
+    found = again.forward.predict(again.task, again.task.encode(rows))
+    difference = float(np.abs(found - expected).max())
+    if not difference <= SAME * max(1.0, float(np.abs(expected).max())):
+        raise QualityError(
+            "E-CHECK-006",
+            say("What was written says something else than the adapter on its base: by {gap:.2g}.", gap=difference),
+            where=str(output),
+            mend=say("Do not use it; use the adapter beside its base."),
+        )
+    return Merged(output, sum(path.stat().st_size for path in output.rglob("*") if path.is_file()), difference)
+
+
+def _built(
+    adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]], mix: Mix | None, in_float32: bool
+) -> tuple[Model, Processor, Tuning]:
+    """Return the base with the adapter, or the mix, on it."""
+    spec = reload.spec_of(descriptions[0])
+    model, processor, tuning = reload.base_of(adapters[0], spec, descriptions[0], in_float32=in_float32)
+    if mix is None:
+        tuning.restore(model, adapters[0])
+        loading.load_head(model, adapters[0])
+        return model, processor, tuning
+    combined: Tuning = _combined.combine(model, adapters, mix)
+    if model.head is not None:
+        _average_heads(model.head.linear, adapters, model, mix)
+    return model, processor, combined
+
+
+def _average_heads(linear: nn.Linear, adapters: Sequence[Path], model: Model, mix: Mix) -> None:
+    states = []
+    for folder in adapters:
+        loading.load_head(model, folder)
+        states.append({name: weight.clone() for name, weight in linear.state_dict().items()})
+    mean = _combined.mean_of(states, _combined.weights_of(mix, len(states)), linear.state_dict())
+    linear.load_state_dict(mean)
+
+
+def _check_mix(mix: Mix, count: int) -> None:
+    problems = []
+    weights = _combined.weights_of(mix, count)
+    if len(weights) != count:
+        problems.append(
+            Problem(
+                what=say("There are {given} weights for {count} adapters.", given=len(weights), count=count),
+                where="--weights",
+            )
+        )
+    if abs(sum(weights)) < 1e-6:
+        problems.append(Problem(what=say("The weights sum to zero, so the heads have no mean."), where="--weights"))
+    if mix.density is not None and mix.method not in _combined.DENSITIES:
+        problems.append(Problem(what=say("Only ties and dare drop entries."), where="--density"))
+    if mix.rank is not None and mix.method == "mean":
+        problems.append(Problem(what=say("The mean is exact and has no rank."), where="--rank", mend="--method svd"))
+    if problems:
+        raise RunError("E-MERGE-002", say("The adapters cannot be mixed like this."), problems=tuple(problems))
+
+
+def _refuse_whole(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]]) -> None:
+    whole = [folder for folder, one in zip(adapters, descriptions, strict=True) if not one.get("is_adapter")]
+    if whole:
+        raise RunError(
+            "E-MERGE-003",
+            say("{folder} is a whole model already: there is nothing to merge.", folder=str(whole[0])),
+            where=str(whole[0]),
+            mend=f"base: {whole[0]}",
+        )
+
+
+def _refuse_different(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse to mix what stands on different bases, or answers different questions."""
+    first, problems = descriptions[0], []
+    for folder, one in zip(adapters[1:], descriptions[1:], strict=True):
+        if one["base"]["fingerprint"] != first["base"]["fingerprint"]:
+            problems.append(
+                Problem(
+                    what=say("It stands on another base, {base}.", base=one["base"]["name"]),
+                    where=str(folder),
+                    expected=first["base"]["name"],
+                )
+            )
+        problems += [
+            Problem(
+                what=say("Its head is another one ({what}), and heads can only be averaged alike.", what=name),
+                where=str(folder),
+                expected=str(first[name]),
+                mend=say("Load them side by side instead, and switch."),
+            )
+            for name in _ALIKE
+            if one[name] != first[name]
+        ]
+    if problems:
+        raise RunError("E-MERGE-004", say("These adapters do not go together."), problems=tuple(problems))
+
+
+class Adapters:
+    """Several adapters on one base, whose weights are in memory once; each says what it says alone.
+
+    They may have different techniques, labels and heads.
+
+    Args:
+        adapters: Where each is, by a name of your choice.
+        device: Where they run.
+        precision: What they compute in.
+
+    Raises:
+        RunError: If they stand on different bases, or one changes the base's own weights.
+    """
+
+    def __init__(
+        self, adapters: Mapping[str, Path], device: torch.device | None = None, precision: Precision = "float32"
+    ) -> None:
+        self._models: dict[str, Reloaded] = {}
+        shared: dict[str, nn.Parameter] = {}
+        where, descriptions = list(adapters.values()), [loading.describe(folder) for folder in adapters.values()]
+        _refuse_whole(where, descriptions)
+        _refuse_other_bases(where, descriptions)
+        for (name, folder), description in zip(adapters.items(), descriptions, strict=True):
+            model, processor, tuning = reload.base_of(folder, reload.spec_of(description), description)
+            _share(model, shared)
+            versions = {key: weight._version for key, weight in shared.items()}
+            tuning.restore(model, folder)
+            loading.load_head(model, folder)
+            if versions != {key: weight._version for key, weight in shared.items()}:
+                raise RunError(
+                    "E-MERGE-005",
+                    say("{name} changes the base's own weights, which others stand on.", name=name),
+                    where=str(folder),
+                )
+            forward = Forward(model.eval(), device or torch.device("cpu"), precision)
+            self._models[name] = Reloaded(reload.task_of(description, processor), forward)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The adapters' names."""
+        return tuple(self._models)
+
+    def use(self, name: str) -> Reloaded:
+        """Return one adapter on the base, ready to be used; nothing is loaded or moved.
+
+        Raises:
+            RunError: If there is none of that name.
+        """
+        if name not in self._models:
+            raise RunError(
+                "E-MERGE-006",
+                say("There is no adapter {name}.", name=repr(name)),
+                expected=", ".join(self._models),
+            )
+        return self._models[name]
+
+
+def load_adapters(references: Mapping[str, str] | Sequence[str], root: Path = folders.ROOT) -> Adapters:
+    """Load the adapters of several runs on one base.
+
+    Args:
+        references: Runs, or folders of models; by a name of your choice, or each by what it is called.
+        root: The folder of runs.
+
+    Raises:
+        RunError: If one does not exist, or they do not stand on one base.
+    """
+    named = references if isinstance(references, Mapping) else {reference: reference for reference in references}
+    return Adapters({name: model_folder(reference, root) for name, reference in named.items()})
+
+
+def _refuse_other_bases(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]]) -> None:
+    bases = [one["base"]["fingerprint"] for one in descriptions]
+    other = next((place for place, base in enumerate(bases) if base != bases[0]), None)
+    if other is not None:
+        raise RunError(
+            "E-MERGE-004",
+            say("These adapters do not go together."),
+            where=str(adapters[other]),
+            expected=descriptions[0]["base"]["name"],
+        )
+
+
+def _share(model: Model, shared: dict[str, nn.Parameter]) -> None:
+    """Give a fresh base the weights of the first one in place of its own; those of the first are remembered."""
+    encoder = model.encoder
+    for name, own in list(encoder.named_parameters()):
+        known = shared.setdefault(name, own)
+        if known is not own and known.shape == own.shape and known.dtype == own.dtype:
+            path, _, leaf = name.rpartition(".")
+            setattr(encoder.get_submodule(path), leaf, known)
