@@ -106,6 +106,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "prompt": {"num_virtual_tokens": 4},
     "prefix": {"num_virtual_tokens": 4},
     "p-tuning": {"num_virtual_tokens": 4},
+    "peft": {"method": "hira", "options": {"r": 4}},
 }
 """Options under which a tuning moves a two-block model throughout, where the usual ones do not."""
 
@@ -246,12 +247,13 @@ def loop(
     folder: Path | None = None,
     seed: int = 0,
     global_batch_size: int = 8,
+    layout: str = "auto",
     **settings: Any,
 ) -> Loop:
     """Return a loop over rows, as a run would make it."""
     chosen, report = tuned(model, tuning[0], **tuning[1])
     processes = machine.processes()
-    forward = Forward(model, processes.device, precision)  # type: ignore[arg-type]
+    forward = Forward(model, processes.device, precision, layout)  # type: ignore[arg-type]
     kept = technique("retention", retention[0], **retention[1])
     kept.prepare(model, frozenset(model.blocks.head))
     plan = batching.Plan(np.asarray([segment.longest for segment in segments]), global_batch_size, seed)

@@ -32,7 +32,7 @@ def model(asked: dict[str, Any], dropout: float, compute_dtype: torch.dtype = to
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=compute_dtype,
-            llm_int8_skip_modules=["classifier", "pooler"],
+            llm_int8_skip_modules=["classifier", "pooler.dense"],
         )
     network = AutoModelForSequenceClassification.from_pretrained(
         asked["base"],

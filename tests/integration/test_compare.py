@@ -16,14 +16,16 @@ import pytest
 import afina
 from afina.base import durable, lease
 from afina.cli.main import main
-from afina.regimes.compare import launching, table, table_notes, worker
+from afina.regimes.compare import conduct, launching, table, table_notes, worker
 from afina.regimes.compare.folder import Comparison
 from afina.regimes.compare.python import Compared
+
+pytestmark = pytest.mark.slow
 
 RECIPE = """\
 base: {base}
 data: rows.csv
-training: {{epochs: 8, global_batch_size: 4, save_every_steps: 3, precision: float32, callbacks: [], prefix_cache: off}}
+training: {{epochs: 5, global_batch_size: 4, save_every_steps: 4, precision: float32, callbacks: [], prefix_cache: off}}
 evaluation: {{num_resamples: 200}}
 """
 TUNINGS = ("bias", {"kind": "full", "layer_decay": 0.9}, {"kind": "last-blocks", "num_blocks": 40})
@@ -167,7 +169,7 @@ def test_its_runs_are_ordinary_runs(ended):
 
 
 def test_python_asks_for_the_same_comparison(ended, tiny_bert):
-    training = {"epochs": 8, "global_batch_size": 4, "save_every_steps": 3, "precision": "float32"}
+    training = {"epochs": 5, "global_batch_size": 4, "save_every_steps": 4, "precision": "float32"}
     found = afina.compare(
         base=tiny_bert,
         data="rows.csv",
@@ -205,13 +207,7 @@ def test_changed_data_are_refused(ended):
     assert "E-COMPARE-024" in err
 
 
-def test_entries_judged_on_other_rows_are_refused_and_leave_nothing():
-    words = ("recipe.yaml", "tuning=head", "--axis", "data.split.test=0.2,0.4", "--output", "four")
-    code, _, err = type_in("compare", *words)
-    assert code == 2
-    assert "E-COMPARE-013" in err
-    assert not Path("four").exists()
-
-
-def test_the_worker_is_the_module_that_is_started():
-    assert launching.MODULE == worker.__name__
+def test_a_finished_one_needs_no_process(ended):
+    assert worker.__name__ == launching.MODULE
+    results = conduct.carry(Comparison(Path("one")))
+    assert {**results, "path": "one", "page": "one/compare.html"} == ended

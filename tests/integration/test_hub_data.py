@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import hub_server
+from tests.typist import Typist
 
 FIRST, SECOND = "1" * 40, "2" * 40
 ASK = """
@@ -75,18 +76,30 @@ def table(rows):
     return "text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows)
 
 
-def python(hub, *words, **more):
-    done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, env={**hub[1], **more.pop("env", {})}, **more
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 def ask(hub, *names, **environment):
     questions = [name if isinstance(name, tuple) else (name, "train") for name in names]
-    code, out, err = python(hub, "-c", ASK, input=json.dumps(questions), env=environment)
-    assert code == 0, err
-    return json.loads(out)
+    done = subprocess.run(
+        [sys.executable, "-c", ASK],
+        input=json.dumps(questions),
+        capture_output=True,
+        text=True,
+        env={**hub[1], **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("user")
+
+
+@pytest.fixture(scope="module")
+def type_in(hub, place):
+    """A function that types a command in the user's folder."""
+    typist = Typist(place, hub[1])
+    yield typist
+    typist.close()
 
 
 def test_splits_are_found_by_their_files_names_and_pinned_to_the_commit(hub, reviews):
@@ -148,25 +161,24 @@ def test_without_a_network_what_was_fetched_is_read_and_what_was_not_is_refused(
     assert other[0] == "E-DATA-035"
 
 
-def test_check_and_preview_read_a_data_set_by_its_name(hub, reviews):
-    code, out, err = python(hub, "-m", "afina", "data", "check", reviews, "--json")
+def test_check_and_preview_read_a_data_set_by_its_name(type_in, reviews):
+    code, out, err = type_in("data", "check", reviews, "--json")
     assert code == 0, out + err
     document = json.loads(out)
     assert {name: split["num_rows"] for name, split in document["splits"].items()} == {"train": 60, "test": 30}
     assert document["next"].startswith("afina data")
-    code, out, err = python(hub, "-m", "afina", "data", "preview", f"{reviews}#test", "-n", "2")
+    code, out, err = type_in("data", "preview", f"{reviews}#test", "-n", "2")
     assert code == 0, err
     assert out.startswith("reviews  csv")
     assert "test-00000-of-00001.csv:2" in out
 
 
-def test_a_run_is_pinned_to_the_commit_and_refuses_changed_rows(hub, reviews, tiny_bert, sentences, tmp_path):
-    words = ("-m", "afina", "train", "recipe.yaml", "training.max_steps=4", "training.save_every_steps=2")
+def test_a_run_is_pinned_to_the_commit_and_refuses_changed_rows(hub, type_in, place, reviews, tiny_bert, sentences):
     recipe = f"base: {tiny_bert}\ndata: {reviews}\ntuning: head\nevaluation: {{num_resamples: 100}}\noutput: run\n"
-    (tmp_path / "recipe.yaml").write_text(recipe, encoding="utf-8")
-    code, out, err = python(hub, *words, "--json", cwd=tmp_path)
+    (place / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    code, _, err = type_in("train", "recipe.yaml", "training.max_steps=4", "training.save_every_steps=2", "--json")
     assert code == 0, err
-    run = tmp_path / "run"
+    run = place / "run"
     data = json.loads((run / "data.json").read_text("utf-8"))
     assert (data["splits"]["test"], data["splits"]["train"] + data["splits"]["validation"]) == (30, 60)
     environment = json.loads((run / "environment.json").read_text("utf-8"))
@@ -179,13 +191,13 @@ def test_a_run_is_pinned_to_the_commit_and_refuses_changed_rows(hub, reviews, ti
     # The data set moves on; the run stays with its own commit, and sees that one of its files was touched.
     put(hub, "ana/reviews", {"data/train.csv": table(sentences(20, seed=3))}, SECOND)
     assert ask(hub, reviews)[0][0] == f"{reviews}@{SECOND}#train"
-    code, out, _ = python(hub, "-m", "afina", "data", "check", "run/recipe.yaml", "--json", cwd=tmp_path)
+    code, out, _ = type_in("data", "check", "run/recipe.yaml", "--json")
     assert json.loads(out)["splits"]["train"]["num_rows"] == 60
     (run / "status.json").unlink()
     touched = next(Path(hub[1]["HF_HOME"]).rglob(f"{FIRST}/data/train-00000-of-00002.csv")).resolve()
     lines = list(csv.reader(touched.read_text("utf-8").splitlines()))
     touched.write_text(table([*lines[1:-1], ("another text", lines[-1][1])]), encoding="utf-8")
-    code, _, err = python(hub, "-m", "afina", "resume", "run", cwd=tmp_path)
+    code, _, err = type_in("resume", "run")
     assert code == 2, err
     assert "E-RUN-021" in err
     assert f"train-00000-of-00002.csv@{FIRST}" in err

@@ -9,17 +9,8 @@ from pathlib import Path
 
 import pytest
 
-TYPE_IN = """
-import contextlib, io, json, sys
-from afina.cli.main import main
-answers = []
-for words in json.loads(sys.stdin.read()):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    answers.append([code, out.getvalue(), err.getvalue()])
-print(json.dumps(answers))
-"""
+from tests.typist import Typist
+
 VALIDATE = ["recipe", "validate", "recipe.yaml"]
 COMMANDS = {
     "schema": ["recipe", "schema"],
@@ -83,17 +74,10 @@ output: run
 @pytest.fixture(scope="module")
 def said(user):
     """What the command line says to each command, typed in one process one after the other."""
-    root, environment = user
-    done = subprocess.run(
-        [sys.executable, "-c", TYPE_IN],
-        input=json.dumps(list(COMMANDS.values())),
-        capture_output=True,
-        text=True,
-        cwd=root,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(zip(COMMANDS, json.loads(done.stdout), strict=True))
+    type_in = Typist(*user)
+    answers = {name: type_in(*words) for name, words in COMMANDS.items()}
+    type_in.close()
+    return answers
 
 
 def test_its_techniques_are_in_the_schema_and_explained(said):

@@ -1,13 +1,17 @@
 """No backward pass reaches below the lowest weight that moves: counted block by block, whatever the technique."""
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from afina.base import registry
 from afina.base.errors import RecipeError
+from afina.inference import attention
 from tests import tiny
 
 KINDS = registry.names("tuning")
-FAMILIES = ("bert", "distilbert", "roberta", "deberta-v2", "modernbert", "electra")
+FAMILIES = ("bert", "distilbert", "deberta-v2", "modernbert", "gpt2", "llama")
+OPTIONS = {"peft": {"method": "loha"}, **tiny.OPTIONS}
 THAWING = {"gradual_unfreezing": 0.7}
 """On three steps an epoch and eight in all: two steps for the head, two for the upper block too, four for all."""
 
@@ -55,7 +59,7 @@ def _lowest(model):
 
 
 def _counted(folder, kind, num_steps=2, pooling="mean", **options):
-    model = tiny.load(folder, pooling)
+    model = tiny.load(folder, pooling, requires=tiny.technique("tuning", kind, **options).requires)
     counting = Counting(model)
     rows = tiny.rows(21, pooling)
     loop = tiny.loop(
@@ -68,9 +72,8 @@ def _counted(folder, kind, num_steps=2, pooling="mean", **options):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_stop_at_the_lowest_block_that_moves(tiny_folder, kind, family):
-    options = {"num_blocks": 1} if kind == "last-blocks" else {}
     try:
-        loop, steps = _counted(tiny_folder(family), kind, **options)
+        loop, steps = _counted(tiny_folder(family), kind, **OPTIONS.get(kind, {}))
     except RecipeError as refused:
         pytest.skip(str(refused))
     assert len(steps) == 2
@@ -78,6 +81,39 @@ def test_gradients_stop_at_the_lowest_block_that_moves(tiny_folder, kind, family
         assert not any(arrived[:lowest])
         assert all(arrived[lowest:])
     assert max(lowest for _, lowest, _ in steps) >= loop.material.report.frozen_blocks
+
+
+FREEZING = [kind for kind in KINDS if "freeze_blocks" in registry.config("tuning", kind).model_fields]
+
+
+@pytest.mark.parametrize("family", ["bert", "llama"])
+@pytest.mark.parametrize("kind", FREEZING)
+def test_they_stop_above_what_was_asked_to_stay(tiny_folder, kind, family):
+    options = {**OPTIONS.get(kind, {}), "freeze_blocks": 1}
+    loop, steps = _counted(tiny_folder(family), kind, **options)
+    assert loop.material.report.frozen_blocks == 1
+    assert [(lowest, arrived[0], arrived[1] > 0) for _, lowest, arrived in steps] == [(1, 0, True)] * 2
+
+
+@pytest.mark.parametrize(
+    ("moving", "products"), [("", 0), ("v", 1), ("k", 2), ("q", 2), ("qk", 3), ("qv", 3), ("kv", 3), ("qkv", 4)]
+)
+def test_attention_computes_only_the_gradients_that_are_asked_for(moving, products):
+    torch.manual_seed(0)
+    inputs = {name: torch.randn(2, 3, 5, 4, requires_grad=name in moving) for name in "qkv"}
+    output, _ = attention.attend(torch.nn.Module(), inputs["q"], inputs["k"], inputs["v"], None)
+    if not moving:
+        assert not output.requires_grad
+        return
+    weights = torch.softmax(inputs["q"] @ inputs["k"].transpose(2, 3) * 4**-0.5, -1)
+    plain = (weights @ inputs["v"]).transpose(1, 2)
+    wanted = torch.autograd.grad(plain.square().sum(), [inputs[name] for name in moving])
+    with FlopCounterMode(display=False) as counter:
+        found = torch.autograd.grad(output.square().sum(), [inputs[name] for name in moving])
+    for one, other in zip(wanted, found, strict=True):
+        torch.testing.assert_close(one, other)
+    # Each product multiplies two matrices of 5 positions and width 4, for 2 sequences of 3 heads.
+    assert counter.get_total_flops() == products * 2 * (2 * 3) * 5 * 5 * 4
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])

@@ -1,5 +1,7 @@
 """Blocks computed again on the way back: the same gradients, masks and weights, less kept, nothing done in vain."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -24,7 +26,7 @@ def _step(forward, setting, windows=1):
     """Return loss, gradients and the random state that follows one forward and backward pass."""
     model = forward.model.train()
     pooling = model.spec.pooling
-    batch = tiny.batch(model, tiny.rows(6, pooling, windows=windows))
+    batch = forward.collate(tiny.rows(6, pooling, windows=windows), "class")
     model.zero_grad(set_to_none=True)
     seeds.seed_everything(3)
     with recomputed(model, setting):
@@ -61,6 +63,16 @@ class Computed:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradients_and_dropout_are_the_same_with_and_without(tiny_folder, family, pooling):
     forward, _ = _forward(tiny_folder, family, pooling=pooling)
+    _assert_same(forward, windows=2)
+
+
+@pytest.mark.parametrize(
+    ("family", "pooling"), [("bert", "cls"), ("bert", "mean"), ("distilbert", "mean"), ("llama", "last")]
+)
+def test_documents_that_share_a_sequence_are_no_different(tiny_folder, family, pooling):
+    forward, _ = _forward(tiny_folder, family, pooling=pooling)
+    forward.model.layout = replace(forward.model.layout, wants_packs=True)
+    assert forward.model.layout.is_packed
     _assert_same(forward, windows=2)
 
 

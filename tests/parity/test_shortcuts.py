@@ -93,6 +93,8 @@ def test_a_model_with_an_attention_of_its_own_keeps_it_and_this_is_said(tiny_fol
     "family", ["bert", "roberta", "distilbert", "electra", "albert", "roberta-prelayernorm", "modernbert"]
 )
 def test_our_attention_equals_that_of_transformers_under_padding(tiny_folder, family, other):
+    if (family, other) == ("modernbert", "eager"):
+        pytest.skip("its eager attention says no number where a window holds padding alone")
     model = tiny.load(tiny_folder(family), "mean").double().eval()
     batch = tiny.batch(model, tiny.rows(6, "mean", longest=30))
     assert not bool(batch.attention_mask.all())

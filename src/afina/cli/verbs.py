@@ -25,6 +25,7 @@ def verbs() -> dict[str, str]:
         "resume": say("Go on with a run that was interrupted."),
         "eval": say("Evaluate a run again."),
         "predict": say("Answer new rows with a run's model."),
+        "merge": say("Fold an adapter, or several, into its base: a plain model comes out."),
         "runs": say("List, show, compare or remove runs."),
         "stop": say("Ask a run to save and stop."),
         "cache": say("List or remove what was computed once and is kept."),

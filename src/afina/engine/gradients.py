@@ -13,7 +13,6 @@ from afina.base import seeds
 from afina.base.errors import ResourceError
 from afina.base.messages import say
 from afina.base.types import Batch
-from afina.data import batching
 from afina.engine import memory
 from afina.engine.contract import Progress
 from afina.engine.material import Material
@@ -65,9 +64,8 @@ class Gradients:
 
     def _accumulate(self, rows: np.ndarray) -> tuple[float, float]:
         size, processes, material = self.progress.micro_batch_size, self.processes, self.material
-        layout = material.forward.model.layout
-        shares = batching.portions(
-            rows, material.segments, layout, size, processes.process_index, processes.num_processes
+        shares = material.forward.portions(
+            rows, material.segments, size, processes.process_index, processes.num_processes
         )
         loss_sum, count = 0.0, 0
         for share in shares[:-1]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import platform
 import resource
-from pathlib import Path
 
 import torch
 
@@ -31,10 +30,5 @@ def peak_bytes(device: torch.device) -> int:
     """Return the most memory that was in use: allocated on the accelerator, or resident in this process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
-    status = Path("/proc/self/status")
-    if status.exists():
-        # What the kernel accounts to a process begins with its parent's peak; this line is of its own memory alone.
-        [peak_kib] = [line.split()[1] for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM:")]
-        return int(peak_kib) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak) * (1 if platform.system() == "Darwin" else 1024)

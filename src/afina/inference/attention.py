@@ -199,18 +199,25 @@ class _WrittenOut(torch.autograd.Function):
         query, key, value, weights, drop, kept = ctx.saved_tensors
         sequences, heads, key_heads, width, scale, gain = ctx.numbers
         gradient = _laid_out(gradients[0].transpose(1, 2), gain).view(sequences * key_heads, -1, width)
-        to_value = torch.bmm(kept.transpose(1, 2), gradient)
+        unfold, unfold_keys = (sequences, heads, -1, width), (sequences, key_heads, -1, width)
+        # A projection that does not move, with nothing below it that does, wants no gradient.
+        wants_query, wants_key, wants_value = ctx.needs_input_grad[:3]
+        to_query = to_key = None
+        to_value = torch.bmm(kept.transpose(1, 2), gradient).view(unfold_keys) if wants_value else None
+        if not (wants_query or wants_key):
+            return None, None, to_value, None, None, None
         to_weights = torch.bmm(gradient, value.transpose(1, 2))
         if drop is not None:
             to_weights.mul_(drop)
         to_scores = torch._softmax_backward_data(to_weights.to(weights.dtype), weights, -1, weights.dtype).to(
             query.dtype
         )
-        unfold, unfold_keys = (sequences, heads, -1, width), (sequences, key_heads, -1, width)
-        # The layout that the projection's gradient wants, so that it is not copied once more.
-        to_query = _laid_out(torch.bmm(to_scores, key).view(unfold).transpose(1, 2), scale).transpose(1, 2)
-        to_key = torch.bmm(to_scores.transpose(1, 2), query)
-        return to_query, to_key.view(unfold_keys), to_value.view(unfold_keys), None, None, None
+        if wants_query:
+            # The layout that the projection's gradient wants, so that it is not copied once more.
+            to_query = _laid_out(torch.bmm(to_scores, key).view(unfold).transpose(1, 2), scale).transpose(1, 2)
+        if wants_key:
+            to_key = torch.bmm(to_scores.transpose(1, 2), query).view(unfold_keys)
+        return to_query, to_key, to_value, None, None, None
 
 
 def _laid_out(values: Tensor, factor: float) -> Tensor:

@@ -148,7 +148,7 @@ class _Product:
         if num_shared:
             target_1VTD[0, :, run.prefix] += folded[:, :num_shared]
             folded = folded[:, num_shared:]
-        part_RVMD = folded.unflatten(0, (run.count, self.key_heads))
+        part_RVMD = folded.reshape(run.count, self.key_heads, -1, folded.shape[-1])
         place_RVMD = self._apart(target_1VTD[0, :, run.keys])
         if num_shared or not run.is_kept:
             place_RVMD.add_(part_RVMD)
@@ -168,7 +168,8 @@ class _Product:
 
     def _apart(self, values_NQD: Tensor) -> Tensor:
         """Return documents side by side as a dimension of their own, shape (R, N, L, D)."""
-        return values_NQD.unflatten(1, (self.run.count, -1)).transpose(0, 1)
+        heads, length, width = values_NQD.shape
+        return values_NQD.view(heads, self.run.count, length // self.run.count, width).transpose(0, 1)
 
 
 def _like(values_1NTD: Tensor) -> Tensor:

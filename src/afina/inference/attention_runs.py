@@ -56,7 +56,8 @@ class Run:
     @property
     def num_keys(self) -> int:
         """Keys that each document's queries look at."""
-        return (self.keys.stop - self.keys.start) // self.count + self.prefix.stop - self.prefix.start
+        own, shared = self.keys.stop - self.keys.start, self.prefix.stop - self.prefix.start
+        return int(own // self.count + shared)
 
 
 class Pattern:
@@ -140,7 +141,9 @@ class Pattern:
             queries = within[low : low + size]
             hidden = self._hidden(queries + shared, np.arange(shared + length))
             # What none of these queries sees, on either side, is not computed.
-            seen = np.flatnonzero(~hidden.all(0).numpy()) if hidden is not None else np.asarray([0, shared + length - 1])
+            seen = (
+                np.flatnonzero(~hidden.all(0).numpy()) if hidden is not None else np.asarray([0, shared + length - 1])
+            )
             left, right = int(seen[0]), int(seen[-1]) + 1
             own = slice(start + max(left - shared, 0), start + max(right - shared, 0))
             prefix = slice(0, 0)

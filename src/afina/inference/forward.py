@@ -26,6 +26,7 @@ from afina.inference.prefix import Prefix, part_of
 from afina.inference.prefix_check import why_not
 from afina.inference.segment_check import packable
 from afina.inference.unpacking import Unpacking
+from afina.inference.widths import widened
 from afina.models.contract import Model
 from afina.tasks.contract import Task
 
@@ -78,7 +79,7 @@ class Forward:
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return the head's outputs, shape (B, C)."""
-        batch = batch.to(self.device)
+        batch = self._placed(batch)
         with autocast(self.precision, self.device), self._reading(batch):
             outputs: Tensor = self.module(
                 batch.input_ids, batch.attention_mask, batch.token_type_ids, batch.owner, len(batch), batch.packing
@@ -124,6 +125,14 @@ class Forward:
             return self.prefix.collate(segments, kind)
         return batching.collate(segments, self.model.layout, kind)
 
+    def portions(
+        self, rows: np.ndarray, segments: Sequence[Segments], size: int, rank: int = 0, world_size: int = 1
+    ) -> list[np.ndarray]:
+        """Cut one step's rows into what one process computes at once; see `batching.portions`."""
+        # What is kept of frozen blocks is handed in padded.
+        layout = self.model.layout if self.prefix is None else replace(self.model.layout, wants_packs=False)
+        return batching.portions(rows, segments, layout, size, rank, world_size)
+
     def predict(self, task: Task, segments: Sequence[Segments]) -> np.ndarray:
         """Return what the model says of encoded rows, in their order, shape (rows, C), float64."""
         return self._over(segments, task.target_kind, lambda batch: task.predict(self, batch))
@@ -132,7 +141,7 @@ class Forward:
         """Return what the head reads of encoded rows, in their order, shape (rows, H), float32."""
 
         def pooled(batch: Batch) -> np.ndarray:
-            batch = batch.to(self.device)
+            batch = self._placed(batch)
             with autocast(self.precision, self.device), self._reading(batch):
                 return self.model.features(batch).float().cpu().numpy()
 
@@ -156,6 +165,12 @@ class Forward:
         finally:
             self.model.train(training)
         return np.stack(results)
+
+    def _placed(self, batch: Batch) -> Batch:
+        batch = batch.to(self.device)
+        if self.precision != "bfloat16" or self.device.type != "cpu":
+            return batch
+        return widened(batch, self.model.layout.pad_token_id, self.model.layout.max_tokens)
 
     def _held(self, segments: Sequence[Segments]) -> AbstractContextManager[None]:
         if self.prefix is not None and all(segment.cached is not None for segment in segments):
@@ -192,13 +207,13 @@ class Forward:
     def _settle_layout(self, asked: LayoutChoice, takes_segments: bool) -> None:
         """Find out whether documents may share a sequence, and let them where that was asked for.
 
-        `auto` pads: see `training.layout` for the figures.
+        `auto` pads: a run settles it by its rows first.
         """
         self.model.layout = replace(self.model.layout, takes_segments=False, wants_packs=asked == "packed")
         # Packs are read on a CPU, by our attention.
         is_ours = self.model.network.config._attn_implementation == attention.NAME
         if takes_segments and is_ours and self.device.type == "cpu":
-            training, unpacking = self.model.training, Unpacking(self.model.block_modules[-1])
+            training, unpacking = self.model.training, Unpacking(self.model)
             self.model.eval()
             found = packable(self.model, self.graded, unpacking, self.device, EXACTNESS)
             self.model.train(training)

@@ -32,7 +32,7 @@ def packable(
     Args:
         model: The model, tuning applied, in evaluation mode, run with our attention.
         graded: Lets the last block compute only the positions that are read, or None.
-        unpacking: The hook above its last block.
+        unpacking: What makes its documents sequences again.
         device: Where it runs.
         tolerance: Largest difference of what the head reads, relative to the larger of 1 and the largest value.
     """

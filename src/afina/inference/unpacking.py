@@ -1,4 +1,4 @@
-"""Documents of a pack become sequences again above the last block, where a model pools, classifies and predicts.
+"""Documents of a pack become sequences again above the blocks, where a model pools, classifies and predicts.
 
 Embeddings and blocks see one sequence. What stands above them, transformers' own heads included, sees what it sees of a
 padded batch: one sequence per document, cut down to the positions that are read.
@@ -16,22 +16,27 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from afina.base.types import Packing
+from afina.models.contract import Model
 
 
 class Unpacking:
-    """A hook on a model's last block; it acts inside `reading` alone.
+    """A hook on a model; it acts inside `reading` alone.
+
+    A network with a head of its own pools inside, so what its last block says is unpacked; otherwise what the network
+    says.
 
     Args:
-        block: The last block.
+        model: The model, tuning applied.
     """
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, model: Model) -> None:
         self._packing: Packing | None = None
-        self._handle = block.register_forward_hook(self._unpack)
+        place = model.block_modules[-1] if model.head is None else model.encoder
+        self._handle = place.register_forward_hook(self._unpack)
 
     @contextmanager
     def reading(self, packing: Packing | None) -> Iterator[None]:
-        """Let the last block say documents one by one inside the context; None changes nothing."""
+        """Let the model say documents one by one inside the context; None changes nothing."""
         self._packing = packing
         try:
             yield
@@ -42,18 +47,21 @@ class Unpacking:
         """Take the hook away."""
         self._handle.remove()
 
-    def _unpack(self, block: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
+    def _unpack(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if self._packing is None:
             return None
+        if isinstance(output, Tensor):
+            return self._documents(output)
         if isinstance(output, tuple):
             return (self._documents(output[0]), *output[1:])
-        return self._documents(output)
+        output.last_hidden_state = self._documents(output.last_hidden_state)
+        return output
 
     def _documents(self, states_1TH: Tensor) -> Tensor:
         packing = self._packing
         assert packing is not None
         if len(states_1TH) != 1:
-            raise NotImplementedError("the last block is run on something else than the pack")
+            raise NotImplementedError("blocks are run on something else than the pack")
         # Where the last block computed the graded positions alone, places count among them.
         is_whole = states_1TH.shape[1] == packing.num_tokens
         places_DW = packing.read if is_whole or packing.read_graded is None else packing.read_graded

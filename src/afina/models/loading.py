@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.types import Layout
 from afina.models import blocks, quantised
-from afina.models.contract import HeadSpec, Model, PooledHead, Wiring
+from afina.models.contract import Blocks, HeadSpec, Model, PooledHead, Wiring
 from afina.models.processor import Processor
 from afina.models.sources import Source
 
@@ -59,14 +60,14 @@ def load(
     """
     floors.assert_safe()
     torch.manual_seed(seed)
-    network = _network(source, spec, requires or {})
+    network, drawn = _network(source, spec, requires or {})
     head = None
     if spec.pooling != "cls":
         config = network.config
         own_dropout = float(getattr(config, "hidden_dropout_prob", getattr(config, "dropout", 0.1)))
         head = PooledHead(int(config.hidden_size), len(spec.labels), own_dropout)
     set_aside = _set_aside(network) if spec.pooling != "cls" else {}
-    found = blocks.discover(network, _base_prefix(network), has_own_head=head is None)
+    found = _with_drawn(blocks.discover(network, _base_prefix(network), has_own_head=head is None), drawn)
     model = Model(
         network,
         head,
@@ -88,7 +89,8 @@ def load_head(model: Model, folder: Path) -> None:
         model.head.linear.load_state_dict(load_file(folder / HEAD_FILE))
 
 
-def _network(source: Source, spec: HeadSpec, requires: Mapping[str, object]) -> Any:
+def _network(source: Source, spec: HeadSpec, requires: Mapping[str, object]) -> tuple[Any, frozenset[str]]:
+    """Return the network, and the names of the parameters that the base does not bring, which were drawn."""
     trust: dict[str, Any] = {"trust_remote_code": source.trusted, "local_files_only": True}
     keywords: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True, **trust}
     kind, head = (AutoModel, {}) if spec.pooling != "cls" else (AutoModelForSequenceClassification, _head(spec))
@@ -100,9 +102,11 @@ def _network(source: Source, spec: HeadSpec, requires: Mapping[str, object]) -> 
             as_required = quantised.keywords(
                 requires, lambda: kind.from_config(config, trust_remote_code=source.trusted)
             )
-            network = kind.from_pretrained(source.folder, config=config, **as_required, **keywords)
+            network, told = kind.from_pretrained(
+                source.folder, config=config, output_loading_info=True, **as_required, **keywords
+            )
             quantised.settle(network)
-            return network
+            return network, frozenset(f"network.{name}" for name in told["missing_keys"])
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise SourceError(
             "E-MODEL-008",
@@ -137,6 +141,16 @@ class _quiet:
 def _base_prefix(network: Any) -> str:
     prefix = network.base_model_prefix
     return prefix if network.base_model is not network and hasattr(network, prefix) else ""
+
+
+def _with_drawn(found: Blocks, drawn: frozenset[str]) -> Blocks:
+    """Count what stands above the base's last block and was drawn, such as a pooler, as part of the task's head.
+
+    Nobody else has it: it must learn, and be saved with what was learnt.
+    """
+    fresh = tuple(name for name in found.top if name in drawn)
+    top = tuple(name for name in found.top if name not in drawn)
+    return replace(found, top=top, head=(*fresh, *found.head))
 
 
 def _set_aside(network: Any) -> dict[str, nn.Module]:

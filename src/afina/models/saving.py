@@ -78,6 +78,11 @@ def save(
         if model.head is not None:
             linear = model.head.linear
             durable.write_tensors(unfinished / HEAD_FILE, {"weight": linear.weight, "bias": linear.bias})
+        backend = getattr(processor.tokenizer, "backend_tokenizer", None)
+        if backend is not None:
+            # It remembers how it was last called, and would write that down: a resumed run would ship another file.
+            backend.no_truncation()
+            backend.no_padding()
         processor.tokenizer.save_pretrained(unfinished)
         if model.spec.pooling == "mean" and not is_adapter:
             pooling = {"word_embedding_dimension": model.network.config.hidden_size, "pooling_mode_mean_tokens": True}

@@ -169,9 +169,9 @@ def _affordable(one: Sample, num_rows: int, free_bytes: float) -> int:
 
 def _pass(material: Material, rows: np.ndarray) -> Sample:
     forward = material.forward
-    batch = batching.collate([material.segments[row] for row in rows], forward.model.layout, material.target_kind).to(
-        forward.device
-    )
+    # Padded even where the run packs, which leaves out padding alone: an upper bound, in the shape that is counted.
+    layout = replace(forward.model.layout, wants_packs=False)
+    batch = batching.collate([material.segments[row] for row in rows], layout, material.target_kind).to(forward.device)
     counter = _Counter(forward.model, batch)
     started = _now(forward.device)
     with torch.autograd.graph.saved_tensors_hooks(counter.pack, _unpack):

@@ -100,6 +100,17 @@ class Data(Section):
     """Longest row in tokens, 4 and up; auto takes the base's own limit."""
 
 
+class PrefixCache(Section):
+    """What the frozen lower part of the model says of each text, kept on the disk for later epochs, runs and trials."""
+
+    use: Literal["auto", "on", "off"] = "auto"
+    """auto keeps it where that pays: over two epochs or more, or where what is needed is there already. `afina cache`
+    lists and removes it."""
+    max_bytes: PositiveInt = 20_000_000_000
+    """Most bytes that all of it may take on the disk, all runs together, 1 and up; what was used longest ago gives way,
+    and a run that would need more computes everything at every step."""
+
+
 class Training(Section):
     """How long, how fast and in what portions the model learns."""
 
@@ -128,20 +139,17 @@ class Training(Section):
     layout: Literal["auto", "padded", "packed"] = "auto"
     """How texts are laid out in a batch: padded fills all to the longest, of about equal length; packed puts them into
     one sequence, each attending to itself alone, where the model is seen to read that as it reads each alone. The same
-    is learnt either way. auto pads."""
+    is learnt either way. auto packs on a CPU where padding would add a quarter to the tokens, as in small data of very
+    different lengths, and pads otherwise, which is faster there."""
     precision: Literal["auto", "float32", "bfloat16", "float64"] = "auto"
     """Number format of the computation; auto takes bfloat16 where the hardware has it natively, else float32."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Whether blocks keep their input alone and are computed again on the way back: less memory for about a third more
     time, and the same result. Nothing below the lowest weight that moves is computed again. auto does it only where the
     run would not fit into memory otherwise."""
-    prefix_cache: Literal["auto", "on", "off"] = "auto"
-    """Whether what the frozen lower part of the model says of each text is computed once and kept on the disk. auto does
-    where it pays: two epochs or more, or what is needed is there already. It changes time, not what is learnt; see
-    `afina cache`."""
-    prefix_cache_max_bytes: PositiveInt = 20_000_000_000
-    """Most bytes that the prefix cache may take on the disk, all runs together, 1 and up; what was used longest ago gives
-    way."""
+    prefix_cache: Annotated[PrefixCache, Shorthand("use")] = Field(default_factory=PrefixCache)
+    """What the frozen lower part of the model says of each text, computed once and kept on the disk. It changes time,
+    not what is learnt."""
     save_every_steps: Automatic | PositiveInt = "auto"
     """Optimiser steps between checkpoints, 1 and up; auto saves whenever the validation rows are evaluated."""
     evaluate_every_steps: Automatic | PositiveInt = "auto"

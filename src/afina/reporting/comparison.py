@@ -106,7 +106,7 @@ def _cards(results: Mapping[str, Any]) -> Sequence[str]:
             card(
                 say("{metric} against training time", metric=measures.title(metric).capitalize()),
                 front_picture(results),
-                say("On the line: no other entry is as good in less time. Intervals are on the left."),
+                say("On the line: no other entry is as good in less time. Intervals are in the other picture."),
             )
         )
     return cards

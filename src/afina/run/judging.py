@@ -57,7 +57,8 @@ def judgement(task: Task, predictions: np.ndarray, references: np.ndarray) -> Ju
 def base_forward(gathered: Gathered, like: Forward) -> Forward:
     """Return the base as it came, ready to run as `like` runs."""
     base = loading.load(gathered.source, gathered.task.head, gathered.processor, seed=gathered.recipe.seed)
-    return Forward(base.eval().requires_grad_(False), like.device, like.precision)
+    layout = "packed" if like.model.layout.is_packed else "padded"
+    return Forward(base.eval().requires_grad_(False), like.device, like.precision, layout)  # type: ignore[arg-type]
 
 
 def evaluate(gathered: Gathered, forward: Forward, base: Forward, spent: Spent) -> Evaluation:

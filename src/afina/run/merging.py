@@ -18,13 +18,11 @@ from torch import nn
 from afina.base.errors import Problem, QualityError, RunError
 from afina.base.messages import say
 from afina.inference.forward import Forward
-from afina.inference.precision import Precision
 from afina.models import loading, saving, sources
 from afina.models.contract import Model
 from afina.models.processor import Processor
 from afina.run import folder as folders
 from afina.run import reload
-from afina.run.reload import Reloaded
 from afina.tuning import _combined
 from afina.tuning._combined import Mix
 from afina.tuning.contract import Tuning
@@ -104,9 +102,9 @@ def merge(
             where=str(output),
             mend=say("Choose another folder with -o."),
         )
-    _refuse_whole(adapters, descriptions)
+    refuse_whole(adapters, descriptions)
     _refuse_different(adapters, descriptions)
-    if len(adapters) > 1 or as_adapter:
+    if mix is not None or len(adapters) > 1 or as_adapter:
         mix = mix or Mix()
         _check_mix(mix, len(adapters))
     model, processor, tuning = _built(adapters, descriptions, mix, in_float32)
@@ -181,7 +179,12 @@ def _check_mix(mix: Mix, count: int) -> None:
         raise RunError("E-MERGE-002", say("The adapters cannot be mixed like this."), problems=tuple(problems))
 
 
-def _refuse_whole(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]]) -> None:
+def refuse_whole(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse what is no adapter.
+
+    Raises:
+        RunError: Naming the first that is a whole model.
+    """
     whole = [folder for folder, one in zip(adapters, descriptions, strict=True) if not one.get("is_adapter")]
     if whole:
         raise RunError(
@@ -216,96 +219,3 @@ def _refuse_different(adapters: Sequence[Path], descriptions: Sequence[Mapping[s
         ]
     if problems:
         raise RunError("E-MERGE-004", say("These adapters do not go together."), problems=tuple(problems))
-
-
-class Adapters:
-    """Several adapters on one base, whose weights are in memory once; each says what it says alone.
-
-    They may have different techniques, labels and heads.
-
-    Args:
-        adapters: Where each is, by a name of your choice.
-        device: Where they run.
-        precision: What they compute in.
-
-    Raises:
-        RunError: If they stand on different bases, or one changes the base's own weights.
-    """
-
-    def __init__(
-        self, adapters: Mapping[str, Path], device: torch.device | None = None, precision: Precision = "float32"
-    ) -> None:
-        self._models: dict[str, Reloaded] = {}
-        shared: dict[str, nn.Parameter] = {}
-        where, descriptions = list(adapters.values()), [loading.describe(folder) for folder in adapters.values()]
-        _refuse_whole(where, descriptions)
-        _refuse_other_bases(where, descriptions)
-        for (name, folder), description in zip(adapters.items(), descriptions, strict=True):
-            model, processor, tuning = reload.base_of(folder, reload.spec_of(description), description)
-            _share(model, shared)
-            versions = {key: weight._version for key, weight in shared.items()}
-            tuning.restore(model, folder)
-            loading.load_head(model, folder)
-            if versions != {key: weight._version for key, weight in shared.items()}:
-                raise RunError(
-                    "E-MERGE-005",
-                    say("{name} changes the base's own weights, which others stand on.", name=name),
-                    where=str(folder),
-                )
-            forward = Forward(model.eval(), device or torch.device("cpu"), precision)
-            self._models[name] = Reloaded(reload.task_of(description, processor), forward)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The adapters' names."""
-        return tuple(self._models)
-
-    def use(self, name: str) -> Reloaded:
-        """Return one adapter on the base, ready to be used; nothing is loaded or moved.
-
-        Raises:
-            RunError: If there is none of that name.
-        """
-        if name not in self._models:
-            raise RunError(
-                "E-MERGE-006",
-                say("There is no adapter {name}.", name=repr(name)),
-                expected=", ".join(self._models),
-            )
-        return self._models[name]
-
-
-def load_adapters(references: Mapping[str, str] | Sequence[str], root: Path = folders.ROOT) -> Adapters:
-    """Load the adapters of several runs on one base.
-
-    Args:
-        references: Runs, or folders of models; by a name of your choice, or each by what it is called.
-        root: The folder of runs.
-
-    Raises:
-        RunError: If one does not exist, or they do not stand on one base.
-    """
-    named = references if isinstance(references, Mapping) else {reference: reference for reference in references}
-    return Adapters({name: model_folder(reference, root) for name, reference in named.items()})
-
-
-def _refuse_other_bases(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, Any]]) -> None:
-    bases = [one["base"]["fingerprint"] for one in descriptions]
-    other = next((place for place, base in enumerate(bases) if base != bases[0]), None)
-    if other is not None:
-        raise RunError(
-            "E-MERGE-004",
-            say("These adapters do not go together."),
-            where=str(adapters[other]),
-            expected=descriptions[0]["base"]["name"],
-        )
-
-
-def _share(model: Model, shared: dict[str, nn.Parameter]) -> None:
-    """Give a fresh base the weights of the first one in place of its own; those of the first are remembered."""
-    encoder = model.encoder
-    for name, own in list(encoder.named_parameters()):
-        known = shared.setdefault(name, own)
-        if known is not own and known.shape == own.shape and known.dtype == own.dtype:
-            path, _, leaf = name.rpartition(".")
-            setattr(encoder.get_submodule(path), leaf, known)

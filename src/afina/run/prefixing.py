@@ -53,7 +53,7 @@ def settle(
         epochs: Passes over the training rows.
         processes: This process among those that train together, which decide alike.
     """
-    asked = resolved.recipe.training.prefix_cache
+    asked = resolved.recipe.training.prefix_cache.use
     if asked == "off":
         return resolved
     decided = ["off", forward.leave_out(report.frozen_blocks, report.names)]
@@ -64,7 +64,7 @@ def settle(
     if decided[0] == "off":
         forward.compute_all()
     if asked == "auto":
-        return resolved.infer("training.prefix_cache", *decided)
+        return resolved.infer("training.prefix_cache.use", *decided)
     if decided[0] == "off":
         forward.notes.append(say("The frozen part is not computed once: {why}.", why=decided[1]))
     return resolved
@@ -77,7 +77,7 @@ def filled(prepared: Prepared, listener: Listener) -> Prepared:
         prepared: The run.
         listener: Who is told how far it is.
     """
-    limit = prepared.resolved.recipe.training.prefix_cache_max_bytes
+    limit = prepared.resolved.recipe.training.prefix_cache.max_bytes
     segments = fill(prepared.forward, prepared.gathered.segments, prepared.processes, limit, listener)
     return replace(prepared, gathered=replace(prepared.gathered, segments=segments))
 
@@ -118,7 +118,7 @@ def _decide(prefix: Prefix, gathered: Gathered, resolved: Resolved, epochs: floa
     training = resolved.recipe.training
     missing = prefix.missing(_all(gathered.segments))
     needed = prefix.bytes_of(missing)
-    there = prefix_folder.available_bytes(prefix.folder, training.prefix_cache_max_bytes)
+    there = prefix_folder.available_bytes(prefix.folder, training.prefix_cache.max_bytes)
     if needed > there:
         return "off", say(
             "what the frozen part says of all texts takes {needed:.1f} GB, and {there:.1f} GB may be taken",
@@ -127,7 +127,7 @@ def _decide(prefix: Prefix, gathered: Gathered, resolved: Resolved, epochs: floa
         )
     if not len(missing):
         return "on", say("what the frozen part ({part}) says of these texts is kept already", part=prefix.part.name)
-    if epochs < FEWEST_EPOCHS and training.prefix_cache == "auto":
+    if epochs < FEWEST_EPOCHS and training.prefix_cache.use == "auto":
         return "off", say("one pass over the rows computes everything once anyway")
     return "on", say(
         "the frozen part ({part}) says the same of a text in every epoch; kept on the disk in {size:.1f} MB",

@@ -29,6 +29,16 @@ EVALUATIONS_PER_RUN = 20
 epoch."""
 
 
+PADDING_TO_PACK = 1.25
+"""Positions computed for each real token, padding included, from which `training.layout: auto` packs.
+
+Without padding nothing is computed in vain, but each text's attention is a product of its own, which on short texts
+takes longer than one product for all. Measured with the packaged MiniLM, 32 rows a step, forward and backward, one
+thread, time padded / time packed, in bfloat16: texts of 27 tokens on average with 1.09 positions a token 0.87 to 0.92;
+8 to 256 tokens with 1.10 positions 1.09; the same in small data, with 1.37 to 1.41 positions, 1.14 to 1.42. In float32
+1.02 to 1.05 with 1.09 positions.
+"""
+
 FEWEST_EPOCHS, MOST_EPOCHS, WANTED_STEPS = 3, 10, 150
 """What `training.epochs: auto` means: BERT's three epochs, and more where they would be too few steps to learn in."""
 
@@ -60,6 +70,8 @@ def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator
         )
     if training.learning_rate == "auto":
         yield "training.learning_rate", *_learning_rate(gathered, report)
+    if training.layout == "auto":
+        yield "training.layout", *_layout(gathered, report, processes)
     if training.precision == "auto":
         yield "training.precision", *precision.choose("auto", processes.device, device.facts().has_native_bfloat16)
     if training.micro_batch_size == "auto":
@@ -70,6 +82,24 @@ def _found(gathered: Gathered, report: TuningReport, processes: Any) -> Iterator
         yield "training.evaluate_every_steps", every, say("once per epoch, at most twenty times a run")
     if training.save_every_steps == "auto":
         yield "training.save_every_steps", every, say("as often as validation rows are judged")
+
+
+def _layout(gathered: Gathered, report: TuningReport, processes: Any) -> tuple[str, str]:
+    if processes.device.type != "cpu":
+        return "padded", say("only a CPU packs")
+    if not report.takes_segments:
+        return "padded", say("the technique does not let texts share a sequence")
+    rows = gathered.segments["train"]
+    plan = batching.Plan(lengths(rows), gathered.recipe.training.global_batch_size, gathered.recipe.seed)
+    computed = sum(
+        sum(len(rows[row].documents) for row in step) * int(plan.lengths[step].max()) for step in plan.epoch(0)
+    )
+    ratio = computed / sum(row.num_tokens for row in rows)
+    return "packed" if ratio >= PADDING_TO_PACK else "padded", say(
+        "padded, {share} positions would be computed for each token; packing pays from {limit}",
+        share=f"{ratio:.2f}",
+        limit=f"{PADDING_TO_PACK:g}",
+    )
 
 
 def _learning_rate(gathered: Gathered, report: TuningReport) -> tuple[float, str]:

@@ -28,6 +28,7 @@ CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter.safetensors"
 
 USAGE = """\
 import json
+from pathlib import Path
 
 from safetensors.torch import load_file
 from torch.nn import functional

@@ -73,6 +73,7 @@ def put_on(network: nn.Module, output: str, bottleneck: Bottleneck, read: str | 
         read: Path of the module whose input it reads; None where it reads that output.
     """
     projection = network.get_submodule(output)
+    assert not hasattr(projection, NAME), "a projection takes one bottleneck"
     weight = next(projection.parameters())
     # A quantised projection keeps whole numbers.
     bottleneck.to(weight.device, weight.dtype if weight.is_floating_point() else None)

@@ -99,10 +99,10 @@ class Injected:
     def apply(self, model: Tunable) -> TuningReport:
         """Put the technique's weights into the network, make them and the head trainable, and report them."""
         self._plan = plan = self.plan(model)
-        sums = _sums(model) if self.is_tried else {}
+        before = (_sums(model), _outputs(model)) if self.is_tried else None
         aliases = model.rewire(lambda network: self._begun(network, plan))
-        if self.is_tried:
-            self._try_out(model, {name: sums[alias] for name, alias in aliases.items()})
+        if before is not None:
+            self._try_out(model, {name: before[0][alias] for name, alias in aliases.items()}, before[1])
         moving = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         names = frozenset(moving.union(model.blocks.head))
         own_scales = {
@@ -211,12 +211,13 @@ class Injected:
             plan.begin(self.tuner)
         return network
 
-    def _try_out(self, model: Tunable, sums: Mapping[str, float]) -> None:
+    def _try_out(self, model: Tunable, sums: Mapping[str, float], outputs: Tensor) -> None:
         """Refuse a method that does nothing on this network, cannot be run on it, or changes the base's own weights.
 
         Args:
             model: The model, with the method's weights.
             sums: What the weights of the base summed to before, by their names now.
+            outputs: What the network said of the probe before.
         """
         reason = ""
         if not any(parameter.requires_grad for _, parameter in self.tuner.model.named_parameters()):
@@ -225,7 +226,7 @@ class Injected:
             reason = say("it changes the base's own weights, so that what it learns does not fit the published base")
         else:
             try:
-                _outputs(model)
+                self.begins_as_base = torch.equal(outputs, _outputs(model))
             except FAULTS as error:
                 reason = _line(error)
         if reason:

@@ -132,8 +132,23 @@ def check(folder: Path, found: State, expected: State) -> None:
 
 def head_modules(model: Tunable) -> list[str]:
     """Return the modules of the network that the task added, by their paths; empty where the head is beside it."""
-    paths = [name.removeprefix(NETWORK).split(".")[0] for name in model.blocks.head if name.startswith(NETWORK)]
-    return list(dict.fromkeys(paths))
+    head = set(model.blocks.head)
+    others = {
+        path for name, _ in model.named_parameters() if name not in head for path in _around(name.removeprefix(NETWORK))
+    }
+    return list(
+        dict.fromkeys(
+            next(path for path in _around(name.removeprefix(NETWORK)) if path not in others)
+            for name in model.blocks.head
+            if name.startswith(NETWORK)
+        )
+    )
+
+
+def _around(name: str) -> list[str]:
+    """Return the paths of the modules around a parameter, the outermost first."""
+    parts = name.split(".")[:-1]
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
 def head_parameters(model: Tunable, prefix: str = PREFIX) -> dict[str, nn.Parameter]:

@@ -26,9 +26,6 @@ from afina.tuning.contract import Family, State, Tunable, TuningReport
 if TYPE_CHECKING:
     from torch import Tensor
 
-HEAD_LEARNING_RATE = 1e-3
-"""Rate of the head beside virtual tokens, whose own rates are far higher than any head bears."""
-
 PREFIX = "base_model."
 """What PEFT's names of the head's weights begin with where it wraps a network rather than changing it."""
 
@@ -86,6 +83,7 @@ class Technique:
         pooled_usage: What puts the saved files on a bare base.
         learning_rate: What `auto` means.
         reason: The rule behind it, with its source.
+        head_learning_rate: The same of the head, which bears less than virtual tokens do.
     """
 
     kind: str
@@ -95,6 +93,7 @@ class Technique:
     pooled_usage: str
     learning_rate: float
     reason: str
+    head_learning_rate: float
 
 
 @dataclass(eq=False)
@@ -134,7 +133,7 @@ class Prompted:
             frozenset(moving | head),
             technique.learning_rate,
             technique.reason,
-            own_scales=dict.fromkeys(head, HEAD_LEARNING_RATE / technique.learning_rate),
+            own_scales=dict.fromkeys(head, technique.head_learning_rate / technique.learning_rate),
         )
         report = select(technique.kind, model, choice, aliases)
         self._names = report.names

@@ -52,6 +52,7 @@ class VirtualTokens(nn.Module):
 
 def put_on(base: Any, tokens: VirtualTokens) -> None:
     """Let a base be called with virtual tokens in front of every text."""
+    assert not hasattr(base, NAME), "a base takes virtual tokens once"
     weight = base.get_input_embeddings().weight
     tokens.to(weight.device, weight.dtype if weight.is_floating_point() else None)
     base.add_module(NAME, tokens)

@@ -16,6 +16,7 @@ from afina.base.optional import need
 from afina.recipe.section import Section
 from afina.tuning._prompt import EMBEDDINGS_USAGE, Prompted, Technique
 from afina.tuning._virtual import as_embeddings
+from afina.tuning.head import HEAD_LEARNING_RATE
 
 LEARNING_RATE = 1e-3
 """Rate of a small fresh network under AdamW, as in PEFT's example of p-tuning."""
@@ -45,6 +46,7 @@ def build(config: Config) -> Prompted:
             pooled_usage=EMBEDDINGS_USAGE,
             learning_rate=LEARNING_RATE,
             reason=say("a small fresh network bears it, as in PEFT's example of p-tuning (arXiv:2103.10385)"),
+            head_learning_rate=HEAD_LEARNING_RATE,
         )
     )
 

@@ -71,6 +71,7 @@ def build(config: Config) -> Injected:
     return Injected(
         "peft",
         lambda model: _plan(model, config, method, options),
+        # What it turns out to be is seen when it is put on.
         begins_as_base=False,
         interpolates=False,
         is_tried=True,

@@ -19,9 +19,10 @@ from afina.base.optional import need
 from afina.recipe.section import Section
 from afina.tuning._prompt import Prompted, Technique
 from afina.tuning._virtual import as_past, key_heads
+from afina.tuning.head import HEAD_LEARNING_RATE
 
-LEARNING_RATE = 5e-3
-"""The lower end of what P-tuning v2 takes for prefixes without a network in front of heads."""
+LEARNING_RATES = {"none": 1e-2, "mlp": 1e-3}
+"""Rate of a prefix learnt itself, as in PEFT's example beside a head; and of a fresh network, as for p-tuning."""
 
 USAGE = """\
 import json
@@ -72,8 +73,9 @@ def build(config: Config) -> Prompted:
             begin=lambda base, num_layers: _begin(config, base, num_layers),
             enter=as_past,
             pooled_usage=USAGE,
-            learning_rate=LEARNING_RATE,
-            reason=say("the rate of prefixes in front of a head, 5e-3 (P-tuning v2, arXiv:2110.07602)"),
+            learning_rate=LEARNING_RATES[config.projection],
+            reason=say("PEFT's examples beside a head: 1e-2 for a prefix itself, 1e-3 where a network makes it"),
+            head_learning_rate=HEAD_LEARNING_RATE,
         )
     )
 

@@ -15,6 +15,7 @@ from afina.base.optional import need
 from afina.recipe.section import Section
 from afina.tuning._prompt import EMBEDDINGS_USAGE, Prompted, Technique
 from afina.tuning._virtual import as_embeddings
+from afina.tuning.head import HEAD_LEARNING_RATE
 
 LEARNING_RATE = 3e-2
 """A tenth of the paper's, whose Adafactor scales its steps by the size of the weights; AdamW's steps are not."""
@@ -50,6 +51,7 @@ def build(config: Config) -> Prompted:
             pooled_usage=EMBEDDINGS_USAGE,
             learning_rate=LEARNING_RATE,
             reason=say("a tenth of the rate of soft prompts under Adafactor, 0.3 (Lester et al., arXiv:2104.08691)"),
+            head_learning_rate=HEAD_LEARNING_RATE,
         )
     )
 

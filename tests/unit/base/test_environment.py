@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,20 @@ def test_no_color_follows_the_convention(monkeypatch):
     assert not environment.no_color()
     monkeypatch.setenv("NO_COLOR", "1")
     assert environment.no_color()
+
+
+def test_trackers_are_quiet_unless_the_user_says_otherwise(monkeypatch):
+    for name in ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("WANDB_SILENT", raising=False)
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "true")
+    environment.quiet_trackers()
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["WANDB_ERROR_REPORTING"] == "true"
+
+
+def test_work_has_the_threads_it_was_given_unless_the_user_chose(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert environment.for_work(3)["OMP_NUM_THREADS"] == "3"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert environment.for_work(3)["OMP_NUM_THREADS"] == "1"

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from afina.base import registry
-from afina.base.errors import RecipeError
+from afina.base.errors import MissingExtraError, RecipeError
 
 PLUGIN = '''
 """A technique from elsewhere."""
@@ -14,6 +14,14 @@ def build(config, **ingredients):
     return ("built", config.kind, ingredients)
 '''
 
+ENTRY_POINTS = """[afina.tuning]
+from-elsewhere = elsewhere
+full = elsewhere
+gone = elsewhere_gone
+hollow = hollow
+a-class = elsewhere:Config
+"""
+
 
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
@@ -22,7 +30,8 @@ def plugin(tmp_path, monkeypatch):
     folder = tmp_path / "elsewhere-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1.0\n", encoding="utf-8")
-    (folder / "entry_points.txt").write_text("[afina.tuning]\nfrom-elsewhere = elsewhere\n", encoding="utf-8")
+    (folder / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
+    (tmp_path / "hollow.py").write_text("Config = None\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
@@ -57,3 +66,20 @@ def test_techniques_of_other_packages_are_found(plugin):
     assert "from-elsewhere" in registry.names("tuning")
     options = registry.config("tuning", "from-elsewhere")()
     assert registry.build("tuning", options, model=1) == ("built", "from-elsewhere", {"model": 1})
+
+
+def test_a_name_of_ours_stays_ours(plugin):
+    assert registry.module("tuning", "full").__name__ == "afina.tuning.full"
+    assert "full" not in registry.outside_names("tuning")
+    assert "from-elsewhere" not in registry.own_names("tuning")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("gone", "elsewhere_gone"), ("hollow", "no module with Config"), ("a-class", "no module with Config")],
+)
+def test_one_that_is_no_technique_is_named_with_its_package(plugin, kind, reason):
+    with pytest.raises(MissingExtraError, match=reason) as caught:
+        registry.module("tuning", kind)
+    assert caught.value.code == "E-EXTRA-003"
+    assert caught.value.problem.mend.endswith("pip install --upgrade elsewhere")

@@ -1,4 +1,4 @@
-"""Attention over a pack: its gradient, its dropout, its kernels by length, and its agreement with torch's own kernel."""
+"""Attention over a pack: gradient, dropout, kernels by length, and agreement with torch's own kernel."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,9 @@ def _reference(tensors, batch, name, scale=0.5):
     sees = PATTERNS[name](zero, zero, positions[:, None], positions[None, :]).expand(tokens, tokens)
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    return functional.scaled_dot_product_attention(query, key, value, attn_mask=same & sees, scale=scale).transpose(1, 2)
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=same & sees, scale=scale).transpose(
+        1, 2
+    )
 
 
 def _assert_same(ours, theirs, tensors):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from afina.base.errors import RecipeError, SourceError
+from afina.tuning.head import HEAD_LEARNING_RATE
 from tests import tiny
 
 
@@ -73,7 +74,7 @@ def test_the_head_keeps_its_own_pace(tiny_folder, kind):
     model = tiny.load(tiny_folder("bert"))
     _, report = tiny.tuned(model, kind)
     rates = {group.name: report.learning_rate * group.learning_rate_scale for group in report.groups}
-    assert rates["head"] == pytest.approx(1e-3)
+    assert rates["head"] == pytest.approx(HEAD_LEARNING_RATE)
     assert rates["embeddings"] == pytest.approx(report.learning_rate)
     assert report.frozen_blocks == 0
 

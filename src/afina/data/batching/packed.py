@@ -132,7 +132,8 @@ def _positions(stretch: _Stretch, layout: Layout) -> np.ndarray:
     pad = layout.pad_token_id
     before = 0 if stretch.prefix is None else int((stretch.prefix.ids != pad).sum())
     is_numbered = stretch.ids != pad
-    return (before + np.cumsum(is_numbered)) * is_numbered + pad
+    numbers: np.ndarray = (before + np.cumsum(is_numbered)) * is_numbered + pad
+    return numbers
 
 
 def _types(stretch: _Stretch) -> np.ndarray:

@@ -34,7 +34,8 @@ def _cheapest(results: Mapping[str, Any], labels: Mapping[str, str]) -> Iterator
     quickest = min(leaders, key=lambda row: row["cost"]["train_s"])
     smallest = min(leaders, key=lambda row: row["cost"]["artefact_bytes"] or 0)
     yield say(
-        "Of those that were not told apart, {quickest} trains fastest ({duration}) and {smallest} ships least ({size}).",
+        "Of those that were not told apart, {quickest} trains fastest ({duration}) and {smallest} ships least "
+        "({size}).",
         quickest=labels[quickest["name"]],
         duration=box.duration(quickest["cost"]["train_s"]),
         smallest=labels[smallest["name"]],

@@ -1,7 +1,8 @@
 """The process in which runs are carried: `python -m afina.regimes.compare.worker`, started by `launching`.
 
-It imports everything once, reads one job per line from its input, and forks a process for each: a fresh one, whose
-peak memory is the run's own, without the seconds that imports take. What happens is told as one JSON object per line.
+It imports everything once, reads one job per line from its input, and forks a process for each: a fresh one, without
+the seconds that imports take, whose peak memory is the run's own (a process that is started anew is charged with the
+peak of whoever started it, a forked one begins at what it holds). What happens is told as one JSON object per line.
 The input stays open as long as somebody wants the work: when it ends, because whoever asked was killed, the work ends
 on the spot. What is on the disk is whole, and a later command goes on from it.
 
@@ -49,19 +50,17 @@ Tell = Callable[..., None]
 
 def serve() -> int:
     """Do the jobs that come, until no more can come."""
-    tell = _teller(os.dup(1))
+    tell = _teller(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)  # whatever a library prints must not be taken for an event
     tell("ready")
     while line := _line():
         job = json.loads(line)
         if sys.platform != "linux":  # elsewhere system libraries do not survive a fork; the next job gets a new process
-            tell("began", pid=os.getpid())
             tell("ended", code=_guarded(job, tell))
             return 0
         child = os.fork()
         if child == 0:
             os._exit(_guarded(job, tell))
-        tell("began", pid=child)
         _, status = os.waitpid(child, 0)
         tell("ended", code=os.waitstatus_to_exitcode(status))
     return 0
@@ -187,14 +186,8 @@ class Steps:
 
 
 def _guarded(job: Mapping[str, Any], tell: Tell) -> int:
-    threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
-    set_language(job["language"])
-    sys.argv = ["afina", *job["command"]]  # what the run writes down as the command that made it
     try:
-        if job["do"] == "plan":
-            tell("planned", **plan(job).to_dict())
-        else:
-            train(job, tell)
+        _work(job, tell)
     except Interrupted as request:
         return request.exit_code
     except KeyboardInterrupt:
@@ -206,6 +199,17 @@ def _guarded(job: Mapping[str, Any], tell: Tell) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def _work(job: Mapping[str, Any], tell: Tell) -> None:
+    tell("began", pid=os.getpid())  # said by the job itself: two who write at once would tear each other's lines
+    threading.Thread(target=_end_with_whoever_asked, daemon=True).start()
+    set_language(job["language"])
+    sys.argv = ["afina", *job["command"]]  # what the run writes down as the command that made it
+    if job["do"] == "plan":
+        tell("planned", **plan(job).to_dict())
+    else:
+        train(job, tell)
 
 
 def _end_with_whoever_asked() -> None:
@@ -225,9 +229,9 @@ def _line() -> bytes:
     return line
 
 
-def _teller(descriptor: int) -> Tell:
+def _teller(stream: Any) -> Tell:
     def tell(event: str, **fields: Any) -> None:
-        os.write(descriptor, (json.dumps({"event": event, **fields}, default=str) + "\n").encode())
+        stream.write((json.dumps({"event": event, **fields}, default=str) + "\n").encode())
 
     return tell
 

@@ -24,3 +24,20 @@ def test_records_of_a_damaged_file(tmp_path):
     with pytest.raises(DataError) as caught:
         list(build(Config()).records(path))
     assert caught.value.code == "E-DATA-007"
+
+
+def test_classes_are_called_by_the_names_that_the_file_holds(tmp_path):
+    import json
+
+    import pyarrow.parquet
+
+    features = {"text": {"_type": "Value"}, "label": {"names": ["neg", "pos"], "_type": "ClassLabel"}}
+    table = pyarrow.table({"text": ["a", "b", "c"], "label": [1, 0, -1], "other": [1, 0, -1]})
+    for name, note in (("named", json.dumps({"info": {"features": features}})), ("odd", "[1]"), ("broken", "{")):
+        pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": note}), tmp_path / f"{name}.parquet")
+    named, odd, broken = (
+        [record.values["label"] for record in build(Config()).records(tmp_path / f"{name}.parquet")]
+        for name in ("named", "odd", "broken")
+    )
+    assert named == ["pos", "neg", None]
+    assert odd == broken == [1, 0, -1]
