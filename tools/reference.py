@@ -46,7 +46,11 @@ def _matrix() -> str:
     """Return which tuning works on which kind of network, as each says of itself."""
     rows = [f"| `tuning` | {' | '.join(FAMILIES)} | begins as the base | mixes | ships |", "|---|" + "---|" * 7]
     for kind in registry.names("tuning"):
-        tuning = registry.build("tuning", registry.config("tuning", kind)())
+        config = registry.config("tuning", kind)
+        if any(field.is_required() for field in config.model_fields.values()):
+            rows.append(f"| `{kind}` |" + " tried on the base |" * len(FAMILIES) + " by its method | - | an adapter |")
+            continue
+        tuning = registry.build("tuning", config())
         marks = ["yes" if family in tuning.supports else "-" for family in FAMILIES]
         begins, mixes = ("yes" if value else "-" for value in (tuning.begins_as_base, tuning.interpolates))
         ships = "an adapter" if tuning.usage else "the model"

@@ -1,61 +1,226 @@
-"""What stands beside a base goes the whole way: trained, read back by a fresh process, used, and gone on with."""
+"""Adapters from a recipe to a run and beyond: resumed, evaluated, merged, mixed, side by side."""
 
+import csv
 import json
 
+import numpy as np
 import pytest
-from pyarrow import parquet
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from afina.base.errors import RecipeError
+from afina.base.errors import RecipeError, RunError, SourceError
+from afina.cli.main import main
 from afina.recipe import reading
-from afina.run import gather, python
+from afina.run import adapters, execute, folder, merging, reload
+from afina.run.merging import Mix
 from afina.run.opened import Run
 
-RECIPES = {
-    "adapter": {
-        "task": {"kind": "text-classification", "pooling": "cls"},
-        "tuning": {"kind": "adapter", "placement": "houlsby", "reduction_factor": 4, "freeze_blocks": 1},
-        "files": {"adapter_config.json", "adapter.safetensors"},
-    },
-    "prompt": {
-        "task": {"kind": "text-classification", "pooling": "mean"},
-        "tuning": {"kind": "prompt", "num_virtual_tokens": 6, "initialisation": "text", "text": "the box was great"},
-        "files": {"adapter_config.json", "adapter_model.safetensors", "head.safetensors"},
-    },
+TECHNIQUES = {
+    "lora": {"kind": "lora", "rank": 4},
+    "other": {"kind": "lora", "rank": 2, "initialisation": "olora", "alpha": 2},
+    "dora": {"kind": "lora", "rank": 2, "variant": "dora", "freeze_blocks": 1},
+    "labels": {"kind": "vera", "rank": 8},
+    "mean": {"kind": "peft", "method": "hira", "options": {"r": 2}},
 }
 
 
-@pytest.mark.parametrize("kind", RECIPES)
-def test_a_run_with_added_weights_ends_in_files_that_say_the_same(tiny_sentence_encoder, make_csv, tmp_path, kind):
-    asked = RECIPES[kind]
-    run = python.train(
-        show_progress=False,
-        base=str(tiny_sentence_encoder),
-        data=str(make_csv(80)),
-        task=asked["task"],
-        tuning=asked["tuning"],
-        training={"epochs": 2, "global_batch_size": 16, "learning_rate": 0.02, "callbacks": []},
-        evaluation={"num_resamples": 100},
-        output=str(tmp_path / "run"),
-    )
-    names = {path.name for path in run.folder.model.iterdir()}
-    assert asked["files"] <= names
-    # The base is where it was: nothing of it is copied.
-    assert not names & {"model.safetensors", "config.json"}
-    description = json.loads((run.folder.model / "afina.json").read_text("utf-8"))
-    assert description["is_adapter"]
-    assert description["tuning"]["kind"] == kind
-    assert str(tiny_sentence_encoder) in (run.folder.model / "README.md").read_text("utf-8")
-    assert run.evaluation.cost.artefact_bytes < 60_000
-    told = parquet.read_table(run.folder.predictions).to_pylist()
-    answers = Run(run.folder).predict([row["text"] for row in told])
-    assert [answer.answer for answer in answers] == [row["prediction"] for row in told]
-    if kind == "prompt":
-        # Six positions are the virtual tokens'.
-        assert description["max_tokens"] == 64 - 6
+class Stop:
+    """Ends a run in the middle, as Ctrl-C does."""
+
+    def step_done(self, progress, *_):
+        if progress.step == 4:
+            raise KeyboardInterrupt
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
 
 
-def test_virtual_tokens_that_leave_no_room_for_the_text_are_refused_before_anything_is_loaded(tiny_bert, make_csv):
-    recipe = {"base": str(tiny_bert), "data": str(make_csv()), "tuning": {"kind": "prompt", "num_virtual_tokens": 64}}
-    with pytest.raises(RecipeError, match="64 virtual ones") as error:
-        gather.gather(reading.from_keywords(recipe))
-    assert error.value.code == "E-RECIPE-022"
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny_bert, sentences):
+    """A function that trains one of `TECHNIQUES`, once."""
+    root, runs = tmp_path_factory.mktemp("runs"), {}
+
+    def prepare(name):
+        path = root / f"{name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("text", "label"))
+            writer.writerows(sentences(60, labels=3 if name == "labels" else 2))
+        recipe = {
+            "base": str(tiny_bert),
+            "data": {"train": str(path)},
+            "task": {"kind": "text-classification", "pooling": "mean" if name == "mean" else "cls"},
+            "tuning": TECHNIQUES[name],
+            "retention": {"kind": "wise-ft", "num_points": 3} if name == "dora" else "none",
+            "training": {"epochs": 2, "global_batch_size": 8, "learning_rate": 0.01, "save_every_steps": 2},
+            "evaluation": {"num_resamples": 100},
+        }
+        return execute.prepare(reading.from_keywords(recipe))
+
+    def trained(name):
+        if name not in runs:
+            runs[name] = folder.create(name, output=root / name)
+            execute.train(prepare(name), runs[name])
+        return runs[name]
+
+    trained.prepare = prepare
+    return trained
+
+
+def _said(reloaded):
+    rows = reload.as_rows([{"text": text} for text in merging.PROBES])
+    return reloaded.forward.predict(reloaded.task, reloaded.task.encode(rows))
+
+
+def _alone(model):
+    return _said(reload.reload(model, torch.device("cpu"), "float32"))
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_a_run_ships_an_adapter_that_a_fresh_process_read_back(trained, name):
+    run = trained(name)
+    files = {path.name for path in run.model.iterdir()}
+    assert {"adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "afina.json"} <= files
+    assert not {"config.json", "model.safetensors"} & files
+    assert ("head.safetensors" in files) is (name == "mean")
+    assert json.loads((run.model / "afina.json").read_text("utf-8"))["is_adapter"] is True
+    assert "PeftModel.from_pretrained" in (run.model / "README.md").read_text("utf-8")
+    assert Run(run).predict("the box came great lovely")[0].answer in {"good", "bad", "odd"}
+
+
+def test_a_run_cut_in_the_middle_ends_at_the_same_adapter(trained, tmp_path):
+    whole = trained("lora")
+    cut = folder.create("cut", output=tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        execute.train(trained.prepare("lora"), cut, [Stop()])
+    assert not cut.model.exists()
+    execute.train(trained.prepare("lora"), cut)
+    for name in ("adapter_model.safetensors", "adapter_config.json"):
+        assert (cut.model / name).read_bytes() == (whole.model / name).read_bytes()
+
+
+def test_it_is_evaluated_and_asked_from_the_command_line(trained, capsys):
+    run = trained("lora")
+    assert main(["eval", str(run.path)]) == 0
+    assert main(["predict", str(run.path), "--text", "great lovely"]) == 0
+    assert "%" in capsys.readouterr().out
+
+
+def test_merging_gives_a_plain_model_that_transformers_and_a_recipe_take(trained, tmp_path, capsys):
+    run = trained("lora")
+    out = tmp_path / "merged"
+    assert main(["merge", str(run.path), "-o", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["difference"] < 1e-5
+    np.testing.assert_allclose(_alone(out), _alone(run.model), rtol=0, atol=1e-5)
+    description = json.loads((out / "afina.json").read_text("utf-8"))
+    assert description == {**json.loads((run.model / "afina.json").read_text("utf-8")), "is_adapter": False}
+    network = AutoModelForSequenceClassification.from_pretrained(out).eval()
+    assert list(network.config.id2label.values()) == description["labels"]
+    batch = AutoTokenizer.from_pretrained(out)(list(merging.PROBES), padding=True, return_tensors="pt")
+    plain = network(**batch).logits.softmax(-1).detach().numpy()
+    np.testing.assert_allclose(plain, _alone(run.model), rtol=0, atol=1e-5)
+    resolved = reading.from_keywords({"base": str(out), "data": str(run.path.parent / "lora.csv"), "tuning": "head"})
+    assert execute.prepare(resolved).model.network.config.num_labels == 2
+
+
+@pytest.mark.parametrize("mix", [Mix(), Mix(weights=(0.8, 0.4)), Mix("ties"), Mix("dare"), Mix("svd", rank=6)])
+def test_several_become_one_model(trained, tmp_path, mix):
+    both = [trained("lora").model, trained("other").model]
+    merged = merging.merge(both, tmp_path / "one", mix)
+    assert merged.difference < 1e-5
+    assert merged.num_bytes > 0
+    assert not any(np.array_equal(_alone(tmp_path / "one"), _alone(one)) for one in both)
+
+
+def test_several_become_one_adapter(trained, tmp_path):
+    both = [trained("lora").model, trained("other").model]
+    merging.merge(both, tmp_path / "adapter", Mix("svd", rank=8), as_adapter=True)
+    merging.merge(both, tmp_path / "whole", Mix("svd", rank=8))
+    config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text("utf-8"))
+    assert (config["r"], config["lora_alpha"]) == (8, 8)
+    np.testing.assert_allclose(_alone(tmp_path / "adapter"), _alone(tmp_path / "whole"), rtol=0, atol=1e-5)
+
+
+def test_a_mix_of_one_with_itself_is_itself(trained, tmp_path):
+    run = trained("lora")
+    merging.merge([run.model, run.model], tmp_path / "twice")
+    np.testing.assert_allclose(_alone(tmp_path / "twice"), _alone(run.model), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "mix", "code", "words"),
+    [
+        (("lora", "labels"), None, "E-MERGE-004", "labels"),
+        (("lora", "mean"), None, "E-MERGE-004", "pooling"),
+        (("lora", "dora"), None, "E-TUNING-037", "plain LoRA"),
+        (("lora", "other"), Mix(weights=(1.0,)), "E-MERGE-002", "1 weights for 2"),
+        (("lora", "other"), Mix(weights=(1.0, -1.0)), "E-MERGE-002", "sum to zero"),
+        (("lora", "other"), Mix(density=0.5, rank=3), "E-MERGE-002", "Only ties and dare"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(trained, tmp_path, names, mix, code, words):
+    with pytest.raises((RunError, RecipeError)) as error:
+        merging.merge([trained(name).model for name in names], tmp_path / "no", mix)
+    assert error.value.code == code
+    assert words in str(error.value)
+    assert not (tmp_path / "no").exists()
+
+
+def test_what_is_there_already_or_whole_already_is_refused(trained, tmp_path):
+    run = trained("lora")
+    for out, code in ((run.model, "E-MERGE-001"), (tmp_path / "merged", None)):
+        if code is None:
+            merging.merge([run.model], out)
+            run_again, code, out = out, "E-MERGE-003", tmp_path / "again"
+        else:
+            run_again = run.model
+        with pytest.raises(RunError) as error:
+            merging.merge([run_again], out)
+        assert error.value.code == code
+
+
+def test_a_base_that_changed_is_noticed(trained, tmp_path):
+    changed = tmp_path / "model"
+    changed.mkdir()
+    for path in trained("lora").model.iterdir():
+        (changed / path.name).write_bytes(path.read_bytes())
+    description = json.loads((changed / "afina.json").read_text("utf-8"))
+    description["base"]["fingerprint"] = "0" * 64
+    (changed / "afina.json").write_text(json.dumps(description), "utf-8")
+    with pytest.raises(SourceError) as error:
+        merging.merge([changed], tmp_path / "merged")
+    assert error.value.code == "E-MODEL-013"
+    with pytest.raises(RunError) as other:
+        merging.merge([trained("lora").model, changed], tmp_path / "merged")
+    assert other.value.code == "E-MERGE-004"
+    with pytest.raises(RunError) as other:
+        adapters.Adapters({"one": trained("lora").model, "two": changed})
+    assert other.value.code == "E-MERGE-004"
+
+
+def test_adapters_side_by_side_say_what_each_says_alone(trained):
+    named = {name: str(trained(name).path) for name in TECHNIQUES}
+    loaded = adapters.load_adapters(named)
+    assert loaded.names == tuple(TECHNIQUES)
+    for name in (*TECHNIQUES, *reversed(TECHNIQUES)):
+        assert np.array_equal(_said(loaded.use(name)), _alone(trained(name).model)), name
+    bases = [dict(loaded.use(name).forward.model.encoder.named_parameters()) for name in TECHNIQUES]
+    word = "embeddings.word_embeddings.weight"
+    assert len({base[word].data_ptr() for base in bases}) == 1
+    with pytest.raises(RunError) as error:
+        loaded.use("nobody")
+    assert error.value.code == "E-MERGE-006"
+
+
+def test_an_adapter_that_holds_weights_of_the_base_does_not_share_it(trained, tiny_bert, tmp_path):
+    recipe = trained.prepare("lora").gathered.recipe.model_dump()
+    recipe["tuning"] = {"kind": "peft", "method": "lora", "options": {"r": 2, "bias": "all"}}
+    run = folder.create("biases", output=tmp_path / "biases")
+    execute.train(execute.prepare(reading.from_keywords(recipe)), run)
+    np.testing.assert_allclose(_alone(run.model), _alone(run.model))
+    with pytest.raises(RunError) as error:
+        adapters.Adapters({"lora": trained("lora").model, "biases": run.model})
+    assert error.value.code == "E-MERGE-005"

@@ -164,6 +164,7 @@ def test_its_runs_are_ordinary_runs(ended):
     found = json.loads(out)["runs"]
     assert len(found) == 4
     assert {run["status"] for run in found} == {"finished"}
+    assert not list(Path("one/runs").glob("*/checkpoints"))
     environment = json.loads(Path("one/runs/bias-seed43/environment.json").read_text("utf-8"))
     assert environment["command"].startswith("afina compare recipe.yaml --tuning")
 

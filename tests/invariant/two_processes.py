@@ -23,6 +23,8 @@ CASES: dict[str, dict[str, Any]] = {
     "computed again": {"family": "roberta", "pooling": "mean", "gradient_checkpointing": "on", **THAWING},
     "l2-sp": {"family": "bert", "retention": ("l2-sp", {"beta": 0.5}), "optimizer": ("sgd", {}), "pooling": "mean"},
     "last-blocks": {"family": "bert", "tuning": ("last-blocks", {"num_blocks": 1})},
+    "adapter": {"family": "bert", "tuning": ("adapter", {"reduction_factor": 4, "placement": "parallel"})},
+    "prefix": {"family": "bert", "tuning": ("prefix", {"num_virtual_tokens": 3})},
     "float32": {"family": "bert", "precision": "float32", "learning_rate": 1e-4},
 }
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from afina.base.types import Layout, Segments
 from afina.data import batching
+from afina.data.batching.plan import JITTER
 
 lengths = st.lists(st.integers(1, 200), min_size=1, max_size=120).map(np.asarray)
 sizes = st.integers(1, 40)
@@ -49,6 +50,7 @@ def test_rows_of_like_length_go_together_and_short_batches_come_anywhere():
     rows = np.random.default_rng(0).integers(1, 200, 405)
     plan = batching.Plan(rows, 8, 0)
     padded = sum(len(step) * rows[step].max() for epoch in range(3) for step in plan.epoch(epoch))
+    assert 0 < JITTER < 0.5
     assert padded < 1.2 * 3 * rows.sum()
     shuffled = np.random.default_rng(0).permutation(rows)
     assert padded < 0.75 * 3 * sum(len(part) * part.max() for part in np.array_split(shuffled, 51))

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from afina.base.errors import DataError
 from afina.base.types import Layout, Segments
 from afina.data import batching
+from afina.data.batching.collate import collate
+from afina.data.batching.packed import pack
+from afina.data.batching.packs import TokenPlan, best_fit
 
 quick = settings(max_examples=80, deadline=None)
 sizes = st.lists(st.integers(1, 50), min_size=1, max_size=120).map(np.asarray)
@@ -21,7 +24,7 @@ PADDED = Layout(64, 9, takes_token_types=True)
 @given(sizes, budgets)
 @quick
 def test_best_fit_packs_every_row_once_within_the_budget(rows, budget):
-    packs = batching.best_fit(rows, budget)
+    packs = best_fit(rows, budget)
     assert sorted(np.concatenate(packs).tolist()) == list(range(len(rows)))
     assert all(rows[pack].sum() <= budget for pack in packs)
     # Two packs that fit into one would have been one: hardly any is emptier than half.
@@ -29,11 +32,11 @@ def test_best_fit_packs_every_row_once_within_the_budget(rows, budget):
 
 
 def test_best_fit_takes_the_room_that_is_left_least():
-    packs = [sorted(pack.tolist()) for pack in batching.best_fit(np.asarray([6, 5, 3, 4, 2]), 10)]
+    packs = [sorted(pack.tolist()) for pack in best_fit(np.asarray([6, 5, 3, 4, 2]), 10)]
     assert sorted(packs) == [[0, 3], [1, 2, 4]]
 
 
-@pytest.mark.parametrize("make", [batching.best_fit, lambda rows, budget: batching.TokenPlan(rows, budget, 1, 0)])
+@pytest.mark.parametrize("make", [best_fit, lambda rows, budget: TokenPlan(rows, budget, 1, 0)])
 def test_a_row_longer_than_the_budget_is_refused_not_cut(make):
     with pytest.raises(DataError) as error:
         make(np.asarray([3, 11, 4]), 10)
@@ -44,7 +47,7 @@ def test_a_row_longer_than_the_budget_is_refused_not_cut(make):
 @given(sizes, budgets, st.integers(1, 5), seeds, st.integers(0, 50))
 @quick
 def test_a_token_plan_packs_every_row_once_an_epoch(rows, budget, packs_per_step, seed, epoch):
-    plan = batching.TokenPlan(rows, budget, packs_per_step, seed)
+    plan = TokenPlan(rows, budget, packs_per_step, seed)
     steps = plan.epoch(epoch)
     packs = [pack for step in steps for pack in step]
     assert sorted(np.concatenate(packs).tolist()) == list(range(len(rows)))
@@ -57,7 +60,7 @@ def test_a_token_plan_packs_every_row_once_an_epoch(rows, budget, packs_per_step
 @given(sizes, budgets, seeds, st.integers(0, 50))
 @quick
 def test_a_token_plan_depends_on_seed_and_epoch_alone(rows, budget, seed, epoch):
-    one, other = (batching.TokenPlan(rows.copy(), budget, 2, seed) for _ in range(2))
+    one, other = (TokenPlan(rows.copy(), budget, 2, seed) for _ in range(2))
     other.epoch(epoch + 1)
     np.random.random()
     told = [[[pack.tolist() for pack in step] for step in plan.epoch(epoch)] for plan in (one, other)]
@@ -66,7 +69,7 @@ def test_a_token_plan_depends_on_seed_and_epoch_alone(rows, budget, seed, epoch)
 
 def test_a_token_plan_differs_by_epoch_and_seed_and_leaves_little_room():
     rows = np.random.default_rng(0).integers(5, 300, 400)
-    plans = [batching.TokenPlan(rows, 1024, 1, seed) for seed in range(2)]
+    plans = [TokenPlan(rows, 1024, 1, seed) for seed in range(2)]
     orders = {tuple(np.concatenate(sum(plan.epoch(epoch), []))) for plan in plans for epoch in range(3)}
     assert len(orders) == 6
     assert rows.sum() > 0.98 * 1024 * (plans[0].num_packs - 1)
@@ -128,10 +131,11 @@ def _segments(rows, kind):
 @quick
 def test_packed_and_padded_read_the_same(rows, kind):
     segments = _segments(rows, kind)
-    packed, padded = (batching.collate(segments, layout, "class") for layout in (PACKED, PADDED))
+    packed, padded = (collate(segments, layout, "class") for layout in (PACKED, PADDED))
     packing = packed.packing
     assert padded.packing is None
     assert packed.input_ids.shape == (1, sum(segment.num_tokens for segment in segments))
+    assert torch.equal(packed.input_ids, pack(segments, PACKED).input_ids)
     assert bool(packed.attention_mask.all())
     assert packed.targets.tolist() == packed.rows.tolist() == padded.rows.tolist() == list(range(len(rows)))
     assert (packed.owner is None) == (padded.owner is None)
@@ -159,7 +163,7 @@ def test_packed_and_padded_read_the_same(rows, kind):
 @quick
 def test_stretches_fill_the_pack_and_none_is_cut(rows):
     segments = _segments(rows, "all")
-    batch = batching.collate(segments, PACKED, "class")
+    batch = collate(segments, PACKED, "class")
     packing = batch.packing
     assert packing.starts.tolist() == [0, *np.cumsum(packing.lengths)[:-1].tolist()]
     found = [
@@ -181,12 +185,12 @@ def test_stretches_fill_the_pack_and_none_is_cut(rows):
 def test_positions_after_padding_number_tokens_that_are_not_padding():
     layout = Layout(64, 1, takes_segments=True, wants_packs=True, positions="after_padding")
     ids = [np.asarray(own, dtype=np.int32) for own in ([5, 1, 6, 7], [8, 9])]
-    batch = batching.collate([Segments(row, (own,)) for row, own in enumerate(ids)], layout, "class")
+    batch = collate([Segments(row, (own,)) for row, own in enumerate(ids)], layout, "class")
     assert batch.packing.position_ids.tolist() == [[2, 1, 3, 4, 2, 3]]
 
 
 def test_token_types_go_along():
     pair = Segments(0, (np.asarray([5, 6, 7], dtype=np.int32),), token_types=(np.asarray([0, 0, 1]),))
     longer = Segments(1, (np.asarray([4, 4, 4, 4], dtype=np.int32),), token_types=(np.asarray([0, 1, 1, 1]),))
-    batch = batching.collate([pair, longer], PACKED, "class")
+    batch = collate([pair, longer], PACKED, "class")
     assert batch.token_type_ids.tolist() == [[0, 1, 1, 1, 0, 0, 1]]

@@ -85,7 +85,10 @@ def _carry(comparison: Comparison) -> None:
         with Telling() as told:
             results = conduct.carry(comparison, told)
     except Interrupted as signal:
-        output.log(say("Interrupted. Go on with it: afina compare --resume {path}", path=comparison.path), level="warn")
+        said = say("Interrupted.")
+        if comparison.path.exists():  # before the first run began, nothing is left behind
+            said = say("Interrupted. Go on with it: afina compare --resume {path}", path=comparison.path)
+        output.log(said, level="warn")
         if output.settings.json:
             output.print_json({"path": str(comparison.path), "status": "interrupted"})
         raise typer.Exit(signal.exit_code) from signal

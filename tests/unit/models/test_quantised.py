@@ -58,9 +58,7 @@ def test_the_blocks_matrices_alone_are_in_four_bits(tiny_folder, family, pooling
     matrices = {name for name, parameter in plain.named_parameters() if parameter.ndim == 2 and name in in_blocks}
     assert packed == matrices
     assert model.blocks == plain.blocks
-    assert all(
-        parameter.dtype == torch.float32 for name, parameter in model.named_parameters() if name not in matrices
-    )
+    assert all(parameter.dtype == torch.float32 for name, parameter in model.named_parameters() if name not in matrices)
 
 
 def test_what_is_not_quantised_is_the_bases_own_and_the_rest_is_near(tiny_folder):

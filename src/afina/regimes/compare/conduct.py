@@ -36,6 +36,7 @@ from afina.regimes.compare.schedule import Planned
 from afina.regimes.compare.tasks import Plan, Run
 from afina.regimes.compare.watching import Clock, Moment, Silent, Task, Watcher
 from afina.reporting.comparison import write_comparison
+from afina.run.folder import RunFolder
 from afina.run.signals import Interrupted, Signals
 
 
@@ -120,6 +121,7 @@ class _Conductor:
         offset = 0 if runs and runs[0].seed == self.request.seeds[0] else every * self.request.terms.num_rates
         for place, run in enumerate(runs):
             if self.comparison.run(run.name).status == "finished":
+                _leave_no_checkpoints(self.comparison.run(run.name))
                 self.clock.done(run.name, None)
             elif not self._has_failed(run):
                 self._carry(run, plan, Task(offset + place + 1, count, run.label))
@@ -168,6 +170,7 @@ class _Conductor:
             self.watcher.warning(_failed(run.label, error))
         else:
             self.comparison.note(run.name, error=None)
+            _leave_no_checkpoints(folder)
         self.clock.done(run.name, time.monotonic() - began)
 
     def _do(self, job: Mapping[str, Any], hear: Any) -> int:
@@ -185,6 +188,12 @@ class _Conductor:
             for rate in range(self.request.terms.num_rates)
         }
         return any("error" in notes.get(name, {}) for name in names - {run.name})
+
+
+def _leave_no_checkpoints(run: RunFolder) -> None:
+    # They are for going on, which a finished run does not; of many runs they would fill the disk.
+    if run.checkpoints.exists():
+        durable.remove_folder(run.checkpoints)
 
 
 def _clock(request: Request, plan: Plan) -> Clock:
