@@ -6,7 +6,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 8
 MAX_CLASS_LINES = 300
-MAX_SECTION_FIELDS = 14
+MAX_SECTION_FIELDS = 15
 MAX_INHERITANCE = 2
 VAGUE_NAMES = ("util", "utils", "helper", "helpers", "common", "manager", "misc", "constants")
 

@@ -63,3 +63,40 @@ def frozen_in(precision: Precision, module: nn.Module) -> Iterator[None]:
     finally:
         for parameter, original in originals:
             parameter.data = original
+
+
+@contextmanager
+def inputs_cast_once(precision: Precision, module: nn.Module) -> Iterator[None]:
+    """Cast what several linear layers read, such as queries, keys and values, once; for passes without a gradient.
+
+    The numbers are those that autocast makes, which casts the same input anew for each.
+    """
+    if precision != "bfloat16":
+        yield
+        return
+    last = _LastCast()
+    handles = [
+        layer.register_forward_pre_hook(last.give) for layer in module.modules() if isinstance(layer, nn.Linear)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _LastCast:
+    """Remembers the last input that was cast, as it was then."""
+
+    def __init__(self) -> None:
+        self._input: torch.Tensor | None = None
+        self._version = -1
+        self._cast: torch.Tensor | None = None
+
+    def give(self, layer: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor | None, ...] | None:
+        if not args or args[0].dtype != torch.float32:
+            return None
+        if args[0] is not self._input or args[0]._version != self._version:
+            self._input, self._version = args[0], args[0]._version
+            self._cast = args[0].to(torch.bfloat16)
+        return (self._cast, *args[1:])

@@ -26,6 +26,9 @@ VERSION = 1
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter.safetensors"
 
+PARTS = ("down", "up")
+"""The two layers of a bottleneck."""
+
 USAGE = """\
 import json
 from pathlib import Path
@@ -133,6 +136,15 @@ def read(folder: Path) -> Saved:
             mend=say("Load them with the version that saved them."),
         )
     tensors = durable.read_tensors(folder / WEIGHTS_FILE)
-    head = {name: tensors.pop(name) for name in config["head"]}
     places = tuple(Place(place["output"], place["read"]) for place in config["places"])
+    named = [f"{place.output}.{part}.{kind}" for place in places for part in PARTS for kind in ("weight", "bias")]
+    missing = [name for name in (*named, *config["head"]) if name not in tensors]
+    if missing:
+        raise SourceError(
+            "E-TUNING-047",
+            say("The file lacks what the adapters consist of: {names}.", names=", ".join(missing[:5])),
+            where=str(folder / WEIGHTS_FILE),
+            mend=say("Copy the whole folder again from where it was saved."),
+        )
+    head = {name: tensors.pop(name) for name in config["head"]}
     return Saved(places, config["function"], float(config["scale"]), tensors, head)

@@ -85,6 +85,8 @@ class Adapters:
     usage: str = USAGE
     _names: tuple[str, ...] = ()
     _places: tuple[Place, ...] = ()
+    _function: str = ""
+    _scale: float = 1.0
 
     @property
     def scale(self) -> float:
@@ -112,7 +114,7 @@ class Adapters:
             for residual in residuals(model, "tuning")[config.freeze_blocks :]
             for place in _places(residual, config.placement)
         }
-        aliases = self._hang(model, fresh)
+        aliases = self._hang(model, fresh, FUNCTIONS[config.nonlinearity], self.scale)
         moving = {name for name, _ in model.named_parameters() if name not in aliases}
         choice = Choice(
             frozenset({*moving, *model.blocks.head}),
@@ -172,8 +174,8 @@ class Adapters:
         own_head = [name.removeprefix("network.") for name in model.blocks.head if name.startswith("network.")]
         saved = Saved(
             self._places,
-            FUNCTIONS[self.config.nonlinearity],
-            self.scale,
+            self._function,
+            self._scale,
             {name.replace(f".{NAME}.", "."): weight for name, weight in added.items()},
             {name: held[name] for name in own_head},
         )
@@ -203,13 +205,16 @@ class Adapters:
                 mend=say("Load the base that they were trained on."),
             )
         hung = {place: _filled(saved, place) for place in saved.places}
-        aliases = self._hang(model, hung)
+        aliases = self._hang(model, hung, saved.function, saved.scale)
         own = {f"network.{name}": weight for name, weight in saved.head.items()}
         put_back(model, own, own)
-        self._names = tuple(name for name, _ in model.named_parameters() if name not in aliases or name in own)
+        head = set(model.blocks.head)
+        self._names = tuple(name for name, _ in model.named_parameters() if name not in aliases or name in head)
 
-    def _hang(self, model: Tunable, bottlenecks: Mapping[Place, Bottleneck]) -> Mapping[str, str]:
-        self._places = tuple(bottlenecks)
+    def _hang(
+        self, model: Tunable, bottlenecks: Mapping[Place, Bottleneck], function: str, scale: float
+    ) -> Mapping[str, str]:
+        self._places, self._function, self._scale = tuple(bottlenecks), function, scale
 
         def change(network: Any) -> Any:
             for place, bottleneck in bottlenecks.items():

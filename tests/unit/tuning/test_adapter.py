@@ -109,6 +109,9 @@ def test_what_the_files_say_counts_and_not_the_options(saved, tmp_path, tiny_fol
     tuning.restore(other, tmp_path)
     assert torch.equal(tiny.outputs(other), tiny.outputs(saved))
     assert {name for name in tuning.state(other) if "bottleneck" not in name} == set(other.blocks.head)
+    tuning.save(other, tmp_path / "again", "a/base")
+    for name in (_adapter_format.CONFIG_FILE, _adapter_format.WEIGHTS_FILE):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
 def test_another_network_is_refused_by_name(saved, tmp_path, tiny_folder):

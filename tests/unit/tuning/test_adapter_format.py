@@ -5,13 +5,15 @@ import json
 import pytest
 import torch
 
+from afina.base import durable
 from afina.base.errors import SourceError
 from afina.tuning._adapter_format import CONFIG_FILE, WEIGHTS_FILE, Place, Saved, read, write
 
 
 @pytest.fixture
 def saved(tmp_path):
-    weights = {f"a.b.{part}": torch.rand(2, 2) for part in ("down.weight", "up.weight")}
+    parts = [f"{part}.{kind}" for part in ("down", "up") for kind in ("weight", "bias")]
+    weights = {f"{place}.{part}": torch.rand(2, 2) for place in ("a.b", "c") for part in parts}
     held = Saved((Place("a.b"), Place("c", "d")), "gelu", 1.5, weights, {"head.weight": torch.rand(3)})
     write(tmp_path, held, "a/base")
     return held
@@ -40,3 +42,12 @@ def test_another_format_is_refused(saved, tmp_path, change):
     with pytest.raises(SourceError) as error:
         read(tmp_path)
     assert error.value.code == "E-TUNING-042"
+
+
+@pytest.mark.parametrize("name", ["c.up.bias", "head.weight"])
+def test_a_missing_weight_is_named(saved, tmp_path, name):
+    everything = {**saved.weights, **saved.head}
+    durable.write_tensors(tmp_path / WEIGHTS_FILE, {other: everything[other] for other in everything if other != name})
+    with pytest.raises(SourceError, match=name) as error:
+        read(tmp_path)
+    assert error.value.code == "E-TUNING-047"

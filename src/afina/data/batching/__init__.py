@@ -1,8 +1,8 @@
 """The one planner that makes every batch: which rows together, in which order, laid out how.
 
-`Plan` orders rows into steps of equally many rows, `TokenPlan` rows into packs of a token budget; `portions` cuts a step
-into what is computed at once; `collate` lays rows out, padded or packed as the model's layout says. The plan of an epoch
-depends on the seed and the epoch alone, so a position in it is enough to go on from there.
+`Plan` orders rows into steps of equally many rows, `TokenPlan` rows into packs of a token budget; `portions` cuts a
+step into what is computed at once; `collate` lays rows out, padded or packed as the model's layout says. The plan of an
+epoch depends on the seed and the epoch alone, so a position in it is enough to go on from there.
 """
 
 from afina.data.batching.collate import collate, targets
