@@ -1,6 +1,6 @@
 """How fast and in how little memory Afina trains low-rank adapters, against PEFT in transformers' Trainer.
 
-    python benchmarks/efficient.py [--data DATA] [--rounds 3] [--threads N] [--only sst2-lora|sst2-qlora|c4-lora|c4-qlora]
+    python benchmarks/efficient.py [--data DATA] [--rounds 3] [--threads N] [--only CASE]
 
 LoRA (rank 16, alpha 32, on every linear layer of the blocks) and QLoRA (the same on a base in NF4 with double
 quantisation). Ours is the project's own road at its defaults. The peer is PEFT in `Trainer`, at its default (float32,

@@ -43,7 +43,7 @@ class Stop:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, tiny_bert, sentences):
-    """A function that gives a run of one of `TECHNIQUES`: `lora` is trained, the others are saved as a run saves them."""
+    """A function that gives the run of one of `TECHNIQUES`: `lora` is trained, the others saved as if they were."""
     root, runs = tmp_path_factory.mktemp("runs"), {}
 
     def prepare(name, tuning=None):
@@ -239,7 +239,6 @@ def test_adapters_side_by_side_say_what_each_says_alone(trained):
 
 def test_an_adapter_that_holds_weights_of_the_base_does_not_share_it(trained):
     run = trained("biases", {"kind": "peft", "method": "lora", "options": {"r": 2, "bias": "all"}})
-    assert np.array_equal(_said(adapters.Adapters({"alone": run.model}).use("alone")), _alone(run.model))
     with pytest.raises(RunError) as error:
         adapters.Adapters({"lora": trained("lora").model, "biases": run.model})
     assert error.value.code == "E-MERGE-005"

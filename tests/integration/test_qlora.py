@@ -39,6 +39,7 @@ def recipe(tiny_bert, make_csv):
     return _recipe(tiny_bert, make_csv(60))
 
 
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")
 def test_a_run_ends_with_an_adapter_that_a_fresh_process_and_peft_read(recipe, tmp_path):
     prepared = execute.prepare(reading.from_keywords(recipe))
     assert prepared.digests

@@ -1,6 +1,6 @@
 """The product with a weight that never moves, and a low-rank product beside it, as one node of the graph.
 
-y = x W' + b + s ((x * m) A') B', where only A, B and perhaps b learn (LoRA, Hu et al. 2021, arXiv:2106.09685, sec. 4.1).
+y = x W' + b + s ((x * m) A') B', where only A, B and perhaps b learn (LoRA, Hu et al. 2021, arXiv:2106.09685, eq. 3).
 What autograd would keep for each of its seven operations is not kept: x once, in the precision it is computed in, the
 mask m where there is dropout, and the few numbers x A'. W is asked for again in the backward pass, so a weight held in
 four bits is never there twice.
@@ -61,7 +61,7 @@ def product(values: Tensor, weight: Weight, bias: Tensor | None, low_rank: LowRa
         bias: Shape (O,), or None.
         low_rank: The product beside it, or None.
     """
-    beside = (None, None, 1.0, 0.0)
+    beside: tuple[Any, ...] = (None, None, 1.0, 0.0)
     if low_rank is not None:
         beside = (low_rank.lower, low_rank.upper, low_rank.scale, low_rank.dropout)
     result: Tensor = _Product.apply(values, weight, bias, *beside)  # type: ignore[no-untyped-call]

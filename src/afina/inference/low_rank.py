@@ -57,7 +57,7 @@ def take_out(model: nn.Module) -> None:
 def _forward(
     layer: nn.Module, own: Callable[..., Tensor], cast: _LastCast, values: Tensor, *others: Any, **named: Any
 ) -> Tensor:
-    base = getattr(layer, "base_layer", layer)
+    base: Any = getattr(layer, "base_layer", layer)
     weight, bias = base.weight, base.bias
     if others or named or not values.is_cpu or weight.requires_grad or not values.numel():
         return own(values, *others, **named)

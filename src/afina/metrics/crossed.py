@@ -117,14 +117,14 @@ def crossed(observed: FloatArray, samples: FloatArray, pooled: Pooled | None = N
     of_mean = float(defined.mean(axis=0).var(ddof=1))
     if num_seeds == 1:
         return Crossed(float(observed[0]), of_mean, 0.0, 0.0, math.inf)
-    shared = (float(defined.var(axis=1, ddof=1).mean()) - of_mean) / (num_seeds - 1)
-    shared = min(max(0.0, shared), of_mean)
+    # Seeds that are right on opposite rows would make the mean look certain; what they share is then all there is.
+    shared = max(0.0, (float(defined.var(axis=1, ddof=1).mean()) - of_mean) / (num_seeds - 1))
     variance, degrees = float(observed.var(ddof=1)), num_seeds - 1
     if pooled is not None:
         variance, degrees = max(variance, pooled.variance), max(degrees, pooled.degrees)
     return Crossed(
         value=float(observed.mean()),
-        row_variance=of_mean - shared,
+        row_variance=max(0.0, of_mean - shared),
         shared_variance=shared,
         seed_variance=variance / num_seeds,
         degrees=float(degrees),

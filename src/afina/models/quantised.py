@@ -7,6 +7,7 @@ the scales themselves in eight bits; 0.52 bytes per weight. Weights are rounded 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ from afina.models.blocks import largest_list
 
 ASKED = "quantisation"
 """What a tuning requires of the base: `{"quantisation": "nf4", "double": True}`."""
+
+_PACKS = "support_avx512bf16_for_cpu"
+"""What bitsandbytes asks its layers before it packs them anew."""
 
 
 def keywords(requires: Mapping[str, object], make_empty: Callable[[], Any]) -> dict[str, Any]:
@@ -50,8 +54,8 @@ def keywords(requires: Mapping[str, object], make_empty: Callable[[], Any]) -> d
 def settle(network: nn.Module) -> None:
     """Hold bitsandbytes back from packing the weights anew, and coarser, the first time they are used in evaluation."""
     for module in network.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
+        if hasattr(module, _PACKS):
+            setattr(module, _PACKS, False)
 
 
 def digests(parameters: Iterable[tuple[str, Tensor]]) -> dict[str, str]:
@@ -60,16 +64,23 @@ def digests(parameters: Iterable[tuple[str, Tensor]]) -> dict[str, str]:
     Args:
         parameters: Parameters by name; those that are not quantised are passed over.
     """
-    return {
-        name: _digest(parameter, parameter.quant_state)
-        for name, parameter in parameters
-        if getattr(parameter, "quant_state", None) is not None
-    }
+    states = ((name, parameter, getattr(parameter, "quant_state", None)) for name, parameter in parameters)
+    return {name: _digest(parameter, state) for name, parameter, state in states if state is not None}
 
 
 def num_bytes(parameter: Tensor) -> int:
     """Return the bytes that a parameter takes, those of its scales included."""
-    return sum(part.numel() * part.element_size() for part in _parts(parameter, getattr(parameter, "quant_state", None)))
+    return sum(
+        part.numel() * part.element_size() for part in _parts(parameter, getattr(parameter, "quant_state", None))
+    )
+
+
+def plain_bytes(parameter: Tensor) -> int:
+    """Return the bytes that a parameter would take unrounded: in float32 where it is held in four bits."""
+    state = getattr(parameter, "quant_state", None)
+    if state is None:
+        return parameter.numel() * parameter.element_size()
+    return int(math.prod(state.shape)) * torch.float32.itemsize
 
 
 def _digest(parameter: Tensor, state: Any) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from afina.base.device import DeviceFacts
+from afina.models import quantised
 from afina.planning.span import Span
 
 FRAGMENTED = 1.35
@@ -67,6 +68,8 @@ class Parts:
         passing: What is there for a moment while it is computed.
         judging: What is there for a moment while held-out rows are judged.
         accumulates: Whether a step has several micro-batches, so that gradients are there during a forward pass.
+        base: The base as it came, judged beside the model at the end: in plain numbers even where the model holds them
+            in four bits. 0 is what the model's weights take.
     """
 
     weights: float
@@ -78,21 +81,23 @@ class Parts:
     passing: float
     judging: float
     accumulates: bool
+    base: float = 0.0
 
 
 def parts_of(model: nn.Module, names: frozenset[str], state: float) -> Parts:
     """Return the exact parts of a model of which the parameters `names` move; activations are left at zero."""
     parameters = dict(model.named_parameters())
-    sizes = {name: parameter.numel() * parameter.element_size() for name, parameter in parameters.items()}
+    sizes = {name: quantised.num_bytes(parameter) for name, parameter in parameters.items()}
     moving = sum(sizes[name] for name in names)
     largest = max((sizes[name] for name in names), default=0)
+    base = sum(quantised.plain_bytes(parameter) for parameter in parameters.values())
     # A gradient has its parameter's shape and type.
-    return Parts(sum(sizes.values()), moving, largest, moving, state, 0.0, 0.0, 0.0, accumulates=False)
+    return Parts(sum(sizes.values()), moving, largest, moving, state, 0.0, 0.0, 0.0, accumulates=False, base=base)
 
 
 def moments(parts: Parts) -> dict[str, Span]:
     """Return what each moment needs beyond what the process holds before the first step."""
-    gradients, state = parts.gradients, parts.state
+    gradients, state, base = parts.gradients, parts.state, parts.base or parts.weights
     step_high = state + gradients + FRAGMENTED * (parts.kept + parts.passing)
     judging_high = state + FRAGMENTED * parts.judging
     # Backward frees activations while it makes gradients, so without accumulation they need not be there together.
@@ -102,7 +107,7 @@ def moments(parts: Parts) -> dict[str, Span]:
         "descent": Span(state + gradients, state + gradients + STEP_COPIES * parts.largest),
         "checkpoint": Span(state + parts.moving, state + 2 * parts.moving),
         "judging": Span(state + parts.judging, judging_high),
-        "comparing": Span(parts.weights + parts.judging, max(step_high, judging_high) + parts.weights + CLOSING_BYTES),
+        "comparing": Span(base + parts.judging, max(step_high, judging_high) + base + CLOSING_BYTES),
     }
 
 

@@ -107,22 +107,32 @@ def merge(
     if mix is not None or len(adapters) > 1 or as_adapter:
         mix = mix or Mix()
         _check_mix(mix, len(adapters))
-    model, processor, tuning = _built(adapters, descriptions, mix, in_float32)
+    model, processor, _ = _built(adapters, descriptions, mix, in_float32)
     task = reload.task_of(descriptions[0], processor)
     rows = reload.as_rows([dict.fromkeys(task.columns.text, text) for text in PROBES])
     expected = Forward(model.eval(), torch.device("cpu"), "float32").predict(task, task.encode(rows))
     # What ran has been rewired to run fast: what is written is built afresh.
-    model, processor, tuning = _built(adapters, descriptions, mix, in_float32)
-    description = dict(descriptions[0])
-    if as_adapter:
-        description["tuning"] = {"kind": "lora"}
-        published = sources.published_name(model.origin)
-        saving.save(model, processor, output, description, lambda folder: tuning.save(model, folder, published))
-    else:
-        tuning.merge(model)
-        saving.save(model, processor, output, description)
+    built = _built(adapters, descriptions, mix, in_float32)
+    _write(*built, output, descriptions[0], as_adapter)
     again = reload.reload(output, torch.device("cpu"), "float32")
-    found = again.forward.predict(again.task, again.task.encode(rows))
+    difference = _compared(expected, again.forward.predict(again.task, again.task.encode(rows)), output)
+    return Merged(output, sum(path.stat().st_size for path in output.rglob("*") if path.is_file()), difference)
+
+
+def _write(
+    model: Model, processor: Processor, tuning: Tuning, output: Path, description: Mapping[str, Any], as_adapter: bool
+) -> None:
+    """Write a mix beside its base, or fold what is on the base into it and write that."""
+    if as_adapter:
+        published, described = sources.published_name(model.origin), {**description, "tuning": {"kind": "lora"}}
+        saving.save(model, processor, output, described, lambda folder: tuning.save(model, folder, published))
+        return
+    tuning.merge(model)
+    saving.save(model, processor, output, dict(description))
+
+
+def _compared(expected: np.ndarray, found: np.ndarray, output: Path) -> float:
+    """Return the largest difference, and refuse one beyond rounding."""
     difference = float(np.abs(found - expected).max())
     if not difference <= SAME * max(1.0, float(np.abs(expected).max())):
         raise QualityError(
@@ -131,7 +141,7 @@ def merge(
             where=str(output),
             mend=say("Do not use it; use the adapter beside its base."),
         )
-    return Merged(output, sum(path.stat().st_size for path in output.rglob("*") if path.is_file()), difference)
+    return difference
 
 
 def _built(

@@ -33,10 +33,11 @@ PADDING_TO_PACK = 1.25
 """Positions computed for each real token, padding included, from which `training.layout: auto` packs.
 
 Without padding nothing is computed in vain, but each text's attention is a product of its own, which on short texts
-takes longer than one product for all. Measured with the packaged MiniLM, 32 rows a step, forward and backward, one
-thread, time padded / time packed, in bfloat16: texts of 27 tokens on average with 1.09 positions a token 0.87 to 0.92;
-8 to 256 tokens with 1.10 positions 1.09; the same in small data, with 1.37 to 1.41 positions, 1.14 to 1.42. In float32
-1.02 to 1.05 with 1.09 positions.
+takes longer than one product for all. Measured with the packaged MiniLM, all blocks learning, 32 rows a step, forward
+and backward, processor time of one thread, padded / packed. In bfloat16: texts of about 27 tokens in 3200 rows, 1.09
+positions a token, 0.87 to 0.92; of 8 to 256 tokens in 3200 rows, 1.10 positions, 1.09; the same in 128 rows, 1.37 to
+1.41 positions, 1.14 to 1.42; in 64 rows, 1.7 positions, 1.30. In float32 1.02 to 1.07 with 1.09 positions, and 1.54
+with 1.41.
 """
 
 FEWEST_EPOCHS, MOST_EPOCHS, WANTED_STEPS = 3, 10, 150

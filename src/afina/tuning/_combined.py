@@ -17,10 +17,9 @@ from afina.base.errors import Problem, RecipeError
 from afina.base.messages import say
 from afina.base.optional import need
 from afina.tuning import _peft_files
-from afina.tuning._peft import ADAPTER, View, injected
+from afina.tuning._peft import ADAPTER, Injected, Plan, View, injected
 from afina.tuning._peft_files import CONFIG_FILE
 from afina.tuning.contract import State, Tunable
-from afina.tuning.lora import as_lora
 
 Method = Literal["mean", "svd", "ties", "dare"]
 """How updates are summed: exactly; exactly, then cut to a rank; or after resolving what stands against what."""
@@ -55,7 +54,7 @@ class Mix:
     seed: int = 42
 
 
-def combine(model: Tunable, folders: Sequence[Path], mix: Mix) -> Any:
+def combine(model: Tunable, folders: Sequence[Path], mix: Mix) -> Injected:
     """Put the mix of several adapters on a fresh base, and return the tuning that holds it.
 
     A head inside the network becomes the weighted mean of theirs.
@@ -74,7 +73,7 @@ def combine(model: Tunable, folders: Sequence[Path], mix: Mix) -> Any:
     weights = weights_of(mix, len(folders))
     names = [f"part_{place}" for place in range(len(adapters))]
     heads = _peft_files.head_parameters(model)
-    tuning = as_lora()
+    tuning = Injected("lora", _is_on_already)
     model.rewire(lambda network: _put_on(tuning, network, adapters, names))
     view = View(tuning.tuner)
     peft = need("peft", extra="train")
@@ -122,7 +121,7 @@ def _refuse_others(folders: Sequence[Path], configs: Sequence[Any]) -> None:
         )
 
 
-def _put_on(tuning: Any, network: Any, adapters: Sequence[tuple[Any, Any]], names: Sequence[str]) -> Any:
+def _put_on(tuning: Injected, network: Any, adapters: Sequence[tuple[Any, Any]], names: Sequence[str]) -> Any:
     for name, (config, _) in zip(names, adapters, strict=True):
         config.modules_to_save = None
         if tuning.tuner is None:
@@ -151,6 +150,10 @@ def _mixed(tuner: Any, network: Any, names: Sequence[str], weights: Sequence[flo
     for name in names:
         tuner.delete_adapter(name)
     return network
+
+
+def _is_on_already(model: Tunable) -> Plan:
+    raise AssertionError("a mix is put on the network when it is made")
 
 
 def _lossless(tuner: Any) -> int:

@@ -251,7 +251,7 @@ class Injected:
             raise RecipeError(
                 "E-TUNING-026",
                 say("{kind} cannot be folded into the base: {reason}", kind=self.kind, reason=reason),
-                mend=say("Load the base in float32 and put the adapter on it, then merge.")
+                mend="afina merge RUN -o FOLDER --onto-float32"
                 if quantised
                 else say("Use the adapter beside its base."),
             )

@@ -77,11 +77,6 @@ def build(config: Config) -> Injected:
     )
 
 
-def as_lora() -> Injected:
-    """Return the tuning that holds LoRA adapters however they came about."""
-    return build(Config())
-
-
 def plan(model: Tunable, config: Any, kind: str = "lora") -> Plan:
     """Return LoRA on one model.
 

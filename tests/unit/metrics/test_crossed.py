@@ -90,3 +90,10 @@ def test_what_is_mostly_undefined_is_undefined():
     found = crossed.crossed(np.zeros(2), np.full((2, 50), np.nan))
     assert math.isnan(found.value)
     assert math.isnan(found.p_value())
+
+
+def test_seeds_that_are_right_on_opposite_rows_are_not_certain_of_their_mean():
+    right = np.asarray([[1.0, 0.0] * 20, [0.0, 1.0] * 20])
+    found = crossed.crossed(right.mean(axis=1), _samples(right))
+    assert found.seed_variance == 0.0
+    assert found.half_width(0.95) == pytest.approx(1.96 * 0.5 / math.sqrt(40), rel=0.1)

@@ -11,6 +11,7 @@ from torch import nn
 from afina.base.errors import MissingExtraError
 from afina.base.optional import need
 from afina.models import quantised
+from afina.planning import footprint
 from tests import tiny
 
 NF4 = {"quantisation": "nf4", "double": True}
@@ -45,7 +46,8 @@ tiny.tuned(model, "qlora")
 import bitsandbytes.backends.cpu.ops as ops
 assert tiny.outputs(model.eval()).isfinite().all()
 import peft, accelerate, transformers
-print(json.dumps([kernels.CALLS, tries, getattr(ops, "gemm_4bit_forward_kernel", None) is None, "kernels" in sys.modules]))
+is_off = getattr(ops, "gemm_4bit_forward_kernel", None) is None
+print(json.dumps([kernels.CALLS, tries, is_off, "kernels" in sys.modules]))
 """
 
 
@@ -101,7 +103,17 @@ def test_bytes_count_the_scales(tiny_folder):
     num_weights = 16 * 16
     assert weight.numel() == num_weights // 2
     assert quantised.num_bytes(weight) > num_weights // 2 + num_weights // 64
-    assert quantised.num_bytes(torch.zeros(3, 5)) == 60
+    assert quantised.plain_bytes(weight) == num_weights * 4
+    assert quantised.num_bytes(torch.zeros(3, 5)) == quantised.plain_bytes(torch.zeros(3, 5)) == 60
+
+
+def test_a_plan_counts_packed_weights_for_training_and_plain_ones_for_the_base(tiny_folder):
+    packed, plain = (
+        footprint.parts_of(tiny.load(tiny_folder("bert"), requires=asked), frozenset(), 0.0) for asked in (NF4, None)
+    )
+    assert packed.weights < plain.weights
+    assert packed.base == plain.base == plain.weights
+    assert footprint.moments(packed)["comparing"].low == plain.weights
 
 
 def test_a_base_as_it_is_asks_for_nothing():

@@ -161,7 +161,7 @@ def test_a_quantised_base_is_not_folded_into(load):
     model.network.bert.encoder.layer[0].intermediate.dense.base_layer.weight = weight
     with pytest.raises(RecipeError, match="quantised") as error:
         tuning.merge(model)
-    assert "float32" in error.value.problem.mend
+    assert "--onto-float32" in error.value.problem.mend
 
 
 def test_tied_embeddings_survive_training_merging_and_saving(tmp_path):

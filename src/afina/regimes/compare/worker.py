@@ -14,6 +14,7 @@ planned {...}, refused {error, exit_code}, ended {code}.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -113,17 +114,17 @@ def train(job: Mapping[str, Any], tell: Tell) -> None:
     """
     run = RunFolder(Path(job["run"]))
     callbacks, listener = [*python.callbacks(False), Steps(tell)], Speaking(tell)
-    began, before = time.time(), {one.key: one.size_bytes for one in prefix_folder.kept()}
+    began, before = time.time(), _kept_bytes()
     try:
         if run.is_run:
             python.resume(run, callbacks, listener=listener)
         else:
             python.begin(Resolved.load(job["recipe"]), callbacks, listener=listener)
     finally:
-        used = [one for one in prefix_folder.kept() if one.used >= began]
-        filled = sum(max(0, one.size_bytes - before.get(one.key, 0)) for one in used)
+        used = [one.key for one in prefix_folder.kept() if one.used >= began]
         if used:
-            tell("shared", keys=[one.key for one in used], filled_bytes=filled)
+            now = _kept_bytes()
+            tell("shared", keys=used, filled_bytes=sum(max(0, now[key] - before.get(key, 0)) for key in used))
 
 
 class Speaking(Silent):
@@ -183,6 +184,16 @@ class Steps:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Do nothing."""
+
+
+def _kept_bytes() -> dict[str, int]:
+    """Return the bytes of numbers that the prefix cache holds, by key; its bookkeeping changes with every use."""
+    files = prefix_folder.root().glob(f"*/*{prefix_folder.PIECE}")
+    sizes: dict[str, int] = {one.key: 0 for one in prefix_folder.kept()}
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):  # it gave way to something newer meanwhile
+            sizes[file.parent.name] = sizes.get(file.parent.name, 0) + file.stat().st_size
+    return sizes
 
 
 def _guarded(job: Mapping[str, Any], tell: Tell) -> int:
