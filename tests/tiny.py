@@ -15,6 +15,7 @@ from afina.base.types import Aids, Batch, Layout, Segments
 from afina.data import batching
 from afina.engine.loop import Loop
 from afina.engine.material import Material, Settings
+from afina.engine.optimizing import Optimizing
 from afina.inference.forward import Forward
 from afina.models import blocks, loading, sources
 from afina.models import processor as processors
@@ -170,6 +171,16 @@ def outputs(model: Model, seed: int = 7) -> Tensor:
     images = torch.rand(6, 3, 16, 16, generator=draw).to(next(model.parameters()).dtype)
     logits: Tensor = model.network(pixel_values=images).logits
     return logits
+
+
+def steps(model: Model, report: Any, count: int = 3, optimizer: str = "adamw") -> Optimizing:
+    """Take steps down the sum of the squared outputs, and return the optimiser."""
+    optimizing = Optimizing.over(model, report.groups, technique("engine.optimizers", optimizer))
+    for step in range(count):
+        outputs(model, seed=step).square().sum().backward()
+        optimizing.step(1e-2)
+        optimizing.forget_gradients()
+    return optimizing
 
 
 def tuned(model: Model, kind: str = "full", **options: Any) -> tuple[Any, Any]:

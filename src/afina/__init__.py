@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from afina.regimes.compare.python import compare
+    from afina.run.adapters import load_adapters
     from afina.run.opened import open_run
     from afina.run.python import resume, train
 
@@ -42,6 +43,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "compare",
+    "load_adapters",
     "open_run",
     "resume",
     "train",
@@ -55,6 +57,10 @@ def __getattr__(name: str) -> Any:
         from afina.regimes.compare.python import compare
 
         return compare
+    if name == "load_adapters":
+        from afina.run.adapters import load_adapters
+
+        return load_adapters
     if name == "open_run":
         from afina.run.opened import open_run
 

@@ -5,7 +5,6 @@ import torch
 
 from afina.base import registry
 from afina.base.errors import RecipeError
-from afina.engine.optimizing import Optimizing
 from tests import tiny
 
 KINDS = registry.names("tuning")
@@ -68,15 +67,6 @@ def build(fresh):
     return build
 
 
-def _steps(model, report, count=3, optimizer="adamw"):
-    optimizing = Optimizing.over(model, report.groups, tiny.technique("engine.optimizers", optimizer))
-    for step in range(count):
-        tiny.outputs(model, seed=step).square().sum().backward()
-        optimizing.step(1e-2)
-        optimizing.forget_gradients()
-    return optimizing
-
-
 def _read(model):
     """Return what a model says in use, without a graph."""
     training = model.training
@@ -91,7 +81,7 @@ def _read(model):
 def test_exactly_what_is_reported_gets_a_gradient(build, kind, family, pooling):
     model, _, report = build(kind, family, pooling)
     # What multiplies a fresh zero has a gradient from the second step on.
-    _steps(model, report, count=1)
+    tiny.steps(model, report, count=1)
     tiny.outputs(model).square().sum().backward()
     parameters = dict(model.named_parameters())
     with_gradient = {name for name, parameter in parameters.items() if parameter.grad is not None}
@@ -148,7 +138,7 @@ def test_what_is_frozen_stays_bit_for_bit_and_costs_nothing(build, kind, family,
     model, _, report = build(kind, family, pooling)
     before = tiny.weights(model)
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    optimizing = _steps(model, report)
+    optimizing = tiny.steps(model, report)
     after = dict(model.named_parameters())
     frozen = set(before) - set(report.names)
     assert all(torch.equal(before[name], after[name]) for name in frozen)
@@ -196,7 +186,7 @@ def test_dropout_of_a_frozen_part_is_off_and_of_a_moving_part_on(fresh, kind):
 @every_pair
 def test_state_loaded_gives_the_same_outputs_bit_for_bit(build, kind, family, pooling):
     model, tuning, report = build(kind, family, pooling)
-    _steps(model, report)
+    tiny.steps(model, report)
     state = tuning.state(model)
     assert set(state) == set(report.names)
     other, other_tuning, _ = build(kind, family, pooling)
@@ -205,7 +195,7 @@ def test_state_loaded_gives_the_same_outputs_bit_for_bit(build, kind, family, po
     assert torch.equal(_read(model), _read(other))
     # A state is a copy: what the model does next leaves it alone.
     kept = {name: weight.clone() for name, weight in state.items()}
-    _steps(model, report)
+    tiny.steps(model, report)
     assert all(torch.equal(kept[name], state[name]) for name in kept)
 
 
@@ -224,7 +214,7 @@ def test_unloading_gives_the_base_back_bit_for_bit(fresh, kind, family, pooling)
     blocks, modules = model.blocks, [path for path, _ in model.named_modules()]
     tuning, report = tiny.tuned(model, kind, **tiny.OPTIONS.get(kind, {}))
     free = {*(report.aliases.get(name) for name in report.names), *blocks.head}
-    _steps(model.train(), report)
+    tiny.steps(model.train(), report)
     tuning.unload(model)
     after = dict(model.named_parameters())
     assert set(after) == set(before)
@@ -240,7 +230,7 @@ def test_unloading_gives_the_base_back_bit_for_bit(fresh, kind, family, pooling)
 @every_pair
 def test_merging_changes_nothing_that_the_model_says_or_is_refused(build, kind, family, pooling):
     model, tuning, report = build(kind, family, pooling)
-    _steps(model, report)
+    tiny.steps(model, report)
     tuned = _read(model)
     refusal = None
     try:
@@ -258,7 +248,7 @@ def test_merging_changes_nothing_that_the_model_says_or_is_refused(build, kind, 
 @every_pair
 def test_what_is_saved_beside_the_base_is_put_back_on_a_fresh_one(fresh, build, tmp_path, kind, family, pooling):
     model, tuning, report = build(kind, family, pooling)
-    _steps(model, report)
+    tiny.steps(model, report)
     if not tuning.save(model, tmp_path, "a/base"):
         assert not list(tmp_path.iterdir())
         return
@@ -280,7 +270,7 @@ def test_the_way_between_two_states_meets_its_ends(build, kind):
         return
     model.float()
     start = tuning.state(model)
-    _steps(model, report)
+    tiny.steps(model, report)
     end, tuned = tuning.state(model), _read(model)
     middle = []
     for alpha in QUARTERS:
@@ -307,129 +297,3 @@ def test_a_tuning_says_what_it_works_on(kind):
     assert tuning.supports
     assert tuning.supports <= {"encoder", "decoder", "vision-transformer", "cnn"}
     assert isinstance(dict(tuning.requires), dict)
-
-
-@pytest.mark.parametrize("kind", ["full", "head", "last-blocks", "bias", "norm"])
-def test_the_base_s_own_weights_walk_in_a_straight_line(build, kind):
-    model, tuning, report = build(kind)
-    model.float()
-    start = tuning.state(model)
-    _steps(model, report)
-    end = tuning.state(model)
-    for alpha in (0.25, 0.5, 0.9):
-        tuning.interpolate(model, start, end, alpha)
-        for name, weight in tuning.state(model).items():
-            torch.testing.assert_close(weight, start[name] + alpha * (end[name] - start[name]), rtol=1e-6, atol=1e-7)
-            low, high = torch.minimum(start[name], end[name]), torch.maximum(start[name], end[name])
-            assert bool(((weight >= low - 1e-7) & (weight <= high + 1e-7)).all())
-
-
-def test_head_moves_the_head_alone(build):
-    model, _, report = build("head")
-    assert set(report.names) == set(model.blocks.head)
-    assert report.frozen_blocks == 2
-
-
-def test_bias_moves_biases_and_norm_moves_norms(build):
-    model, _, report = build("bias")
-    head = set(model.blocks.head)
-    assert {name for name in report.names if name not in head} == {
-        name for name, _ in model.named_parameters() if name.endswith(".bias") and name not in head
-    }
-    model, _, report = build("norm")
-    assert set(report.names) - head == {name for name, _ in model.named_parameters() if "LayerNorm" in name}
-
-
-@pytest.mark.parametrize("num_blocks", [1, 2])
-def test_last_blocks_moves_the_last_blocks_and_what_is_above(build, num_blocks):
-    model, _, report = build("last-blocks", num_blocks=num_blocks)
-    moving = [name for block in model.blocks.blocks[2 - num_blocks :] for name in block]
-    assert set(report.names) == {*moving, *model.blocks.top, *model.blocks.head}
-    assert report.frozen_blocks == 2 - num_blocks
-
-
-def test_last_blocks_of_a_model_with_shared_positions_leaves_them_alone(build):
-    model, _, report = build("last-blocks", "mpnet")
-    shared = {name for name, _ in model.named_parameters() if "relative_attention_bias" in name}
-    assert shared
-    assert not shared & set(report.names)
-
-
-def test_freezing_the_lowest_blocks_freezes_the_embeddings_too(build):
-    model, _, report = build("full", freeze_blocks=1)
-    frozen = {*model.blocks.embeddings, *model.blocks.blocks[0]}
-    assert set(report.names) == {name for name, _ in model.named_parameters()} - frozen
-    assert report.frozen_blocks == 1
-    model, _, report = build("full", freeze_blocks=2)
-    assert set(report.names) == {*model.blocks.top, *model.blocks.head}
-    assert report.frozen_blocks == 2
-    assert build("full")[2].frozen_blocks == 0
-
-
-def test_layer_decay_makes_each_block_slower_than_the_one_above(build):
-    _, _, report = build("full", layer_decay=0.5)
-    scales = {group.name: group.learning_rate_scale for group in report.groups}
-    assert scales == {"embeddings": 0.25, "block 0": 0.5, "block 1": 1.0, "top": 1.0, "head": 1.0}
-    assert {group.learning_rate_scale for group in build("full")[2].groups} == {1.0}
-
-
-def test_layer_decay_is_what_a_step_of_gradient_descent_shows(build):
-    plain, _, report = build("full")
-    slow, _, slow_report = build("full", layer_decay=0.5)
-    start = tiny.weights(plain)
-    for model, its_report in ((plain, report), (slow, slow_report)):
-        optimizing = Optimizing.over(model, its_report.groups, tiny.technique("engine.optimizers", "sgd", momentum=0.0))
-        tiny.outputs(model).square().sum().backward()
-        optimizing.step(1e-3)
-    fast, moved = tiny.weights(plain), tiny.weights(slow)
-    for group in slow_report.groups:
-        for name in group.names:
-            expected = group.learning_rate_scale * (fast[name] - start[name])
-            torch.testing.assert_close(moved[name] - start[name], expected, rtol=1e-9, atol=1e-15)
-
-
-def test_head_first_has_two_stages(build):
-    model, _, report = build("full", head_first_epochs=1.5)
-    first, second = report.stages
-    assert first.names == set(model.blocks.head)
-    assert first.epochs == 1.5
-    assert first.learning_rate is not None
-    assert second.names == set(report.names)
-    assert len(build("full")[2].stages) == 1
-    automatic = build("full", head_first_epochs="auto")[2].stages
-    assert [(stage.name, stage.share) for stage in automatic] == [("head first", 0.2), ("everything", None)]
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "code", "where"),
-    [
-        ("full", {"freeze_blocks": 3}, "E-TUNING-001", "tuning.full.freeze_blocks"),
-        ("last-blocks", {"num_blocks": 3}, "E-TUNING-002", "tuning.last-blocks.num_blocks"),
-    ],
-)
-def test_more_blocks_than_there_are_is_refused(build, kind, options, code, where):
-    with pytest.raises(RecipeError) as error:
-        build(kind, **options)
-    assert error.value.code == code
-    assert error.value.problem.where == where
-    assert "2 blocks" in str(error.value)
-
-
-def test_bias_without_biases_is_refused(build):
-    with pytest.raises(RecipeError) as error:
-        build("bias", "modernbert")
-    assert error.value.code == "E-TUNING-003"
-
-
-@pytest.mark.parametrize(
-    "options", [{"layer_decay": 0.0}, {"layer_decay": 1.1}, {"head_first_epochs": -1}, {"freeze_blocks": -1}]
-)
-def test_values_out_of_range_are_refused(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        tiny.technique("tuning", "full", **options)
-
-
-def test_the_automatic_rate_follows_the_width(build, monkeypatch):
-    small = build("full")[2].learning_rate
-    monkeypatch.setattr("afina.tuning.full.SMALL_WIDTH", 8)
-    assert build("full")[2].learning_rate < small

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+import afina
 from afina.base.errors import RecipeError, RunError, SourceError
 from afina.cli.main import main
 from afina.models import saving
@@ -204,6 +205,18 @@ def test_what_is_there_already_or_whole_already_is_refused(trained, tmp_path):
         assert error.value.code == code
 
 
+def test_an_adapter_of_a_quantised_base_is_folded_into_the_base_as_it_was(trained, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    run = trained("four-bits", {"kind": "qlora", "rank": 2})
+    with pytest.raises(RecipeError) as error:
+        merging.merge([run.model], tmp_path / "no")
+    assert error.value.problem.mend.endswith("--onto-float32")
+    assert merging.merge([run.model], tmp_path / "merged", in_float32=True).difference < 1e-5
+    # What rounding the base took away is all that sets them apart.
+    gap = np.abs(_alone(tmp_path / "merged") - _alone(run.model)).max()
+    assert 0 < gap < 0.2
+
+
 def test_a_base_that_changed_is_noticed(trained, tmp_path):
     changed = tmp_path / "model"
     changed.mkdir()
@@ -225,13 +238,17 @@ def test_a_base_that_changed_is_noticed(trained, tmp_path):
 
 def test_adapters_side_by_side_say_what_each_says_alone(trained):
     named = {name: str(trained(name).path) for name in TECHNIQUES}
-    loaded = adapters.load_adapters(named)
+    loaded = afina.load_adapters(named)
     assert loaded.names == tuple(TECHNIQUES)
     for name in (*TECHNIQUES, *reversed(TECHNIQUES)):
         assert np.array_equal(_said(loaded.use(name)), _alone(trained(name).model)), name
     bases = [dict(loaded.use(name).forward.model.encoder.named_parameters()) for name in TECHNIQUES]
     word = "embeddings.word_embeddings.weight"
     assert len({base[word].data_ptr() for base in bases}) == 1
+    answers = loaded.predict("labels", ["the box came great lovely", {"text": "awful"}])
+    assert set(answers[0].probabilities) == {"good", "bad", "odd"}
+    alone = adapters.Adapters({"alone": trained("labels").model}).predict("alone", ["the box came great lovely", "awful"])
+    assert answers == alone
     with pytest.raises(RunError) as error:
         loaded.use("nobody")
     assert error.value.code == "E-MERGE-006"

@@ -21,6 +21,8 @@ CASES: dict[str, dict[str, Any]] = {
     "thawing": {"family": "bert", "pooling": "mean", **THAWING},
     "thawing in micro-batches": {"family": "distilbert", "micro_batch_size": 2, **THAWING},
     "computed again": {"family": "roberta", "pooling": "mean", "gradient_checkpointing": "on", **THAWING},
+    "packed": {"family": "bert", "pooling": "mean", "layout": "packed", "micro_batch_size": 2},
+    "packed, an empty share": {"family": "roberta", "layout": "packed", "num_rows": 17},
     "l2-sp": {"family": "bert", "retention": ("l2-sp", {"beta": 0.5}), "optimizer": ("sgd", {}), "pooling": "mean"},
     "last-blocks": {"family": "bert", "tuning": ("last-blocks", {"num_blocks": 1})},
     "adapter": {"family": "bert", "tuning": ("adapter", {"reduction_factor": 4, "placement": "parallel"})},

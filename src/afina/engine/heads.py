@@ -16,15 +16,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from afina.base import registry
 from afina.base.types import Aids, Batch, TargetKind
 from afina.data import batching
 from afina.engine.contract import Schedule
-from afina.engine.optimizers import adamw
 from afina.inference.dropout import keep_mask, keep_scale
 from afina.models.contract import PooledHead
 from afina.objectives.contract import Objective
@@ -86,7 +87,7 @@ class Terms:
     aids: Aids = field(default_factory=Aids)
     dropout: float = 0.0
     max_gradient_norm: float | None = 1.0
-    optimizer: adamw.Config = field(default_factory=adamw.Config)
+    optimizer: Any = field(default_factory=lambda: registry.config("engine.optimizers", "adamw")())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +140,7 @@ class _Heads:
         self.bias = torch.stack([bias for _, bias in fresh]).to(features_NH).requires_grad_()
         self.directions = [torch.zeros_like(self.weight), torch.zeros_like(self.bias)]
         group = {"name": "heads", "params": self.directions, "lr": 1.0, "decays": False}
-        self.optimizer = adamw.build(terms.optimizer)([group])
+        self.optimizer = registry.build("engine.optimizers", terms.optimizer)([group])
         self.draws = [torch.Generator().manual_seed(trial.seed) for trial in trials]
         self.diverged: list[int | None] = [None] * len(trials)
 

@@ -26,14 +26,14 @@ from afina.base.types import Batch, Segments, TargetKind
 from afina.data import batching
 from afina.inference import prefix_folder
 from afina.inference.graded import GradedLastBlock
-from afina.inference.precision import Precision, autocast, frozen_in, inputs_cast_once
+from afina.inference.precision import Precision, autocast, frozen_in
 from afina.inference.prefix_key import key_of
 from afina.inference.prefix_parts import LowerBlocks, Part, WholeBase
 from afina.inference.prefix_store import Store, digest
 from afina.models.contract import Model
 
-BATCH_TOKENS, ENOUGH_TOKENS = 4096, 512
-"""Positions of a batch while the cache is filled, at most; and those for which shorter documents are put with longer."""
+BATCH_TOKENS = 4096
+"""Positions of a batch while the cache is filled."""
 
 PIECE_BYTES, PIECE_S = 128_000_000, 60.0
 """Bytes and seconds after which a piece is written."""
@@ -191,8 +191,7 @@ class Prefix:
         training = self.model.training
         self.model.eval()
         try:
-            # Not inference mode, whose tensors do not tell whether they were changed since they were cast.
-            with torch.no_grad(), frozen_in(self.precision, self.model), inputs_cast_once(self.precision, self.model):
+            with torch.inference_mode(), frozen_in(self.precision, self.model):
                 for places in _batches([segment.longest for segment in missing.segments]):
                     segments = [missing.segments[place] for place in places]
                     batch = batching.collate(segments, self.layout, "class").to(self.device)
@@ -240,21 +239,14 @@ def part_of(model: Model, frozen_blocks: int, moving: Collection[str], graded: G
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return places of documents in batches, the longest first: of one length where there are enough of it.
-
-    Without padding nothing is masked, and nothing computed for nobody.
-    """
+    """Return places of documents in batches of like length and about as many positions each, the longest first."""
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     batches: list[list[int]] = []
     low = 0
     while low < len(order):
-        longest = lengths[order[low]]
-        most, enough = max(1, BATCH_TOKENS // longest), -(-ENOUGH_TOKENS // longest)
-        high = low + 1
-        while high < min(len(order), low + most) and (lengths[order[high]] == longest or high - low < enough):
-            high += 1
-        batches.append(order[low:high])
-        low = high
+        size = max(1, BATCH_TOKENS // lengths[order[low]])
+        batches.append(order[low : low + size])
+        low += size
     return batches
 
 

@@ -12,10 +12,10 @@ from few. Both ends of the interval are
     h^2 = z^2 (R - I) + t^2 V,            z normal, t Student's,
 
 the modified large-sample bound for a sum of variances (Graybill and Wang 1980, JASA 75): by simulation it keeps its
-level whatever the share of the seeds, which resampling two or three seeds does not. It is never narrower than z^2 R,
-what the rows alone would give: seeds that agree by chance, as shares of few rows do, make nothing surer. Where several contestants ran with
-the same seeds, V is the larger of its own estimate and the one that all of them give together, and t has the degrees
-of freedom of the latter; `tests/unit/evaluation/test_ranking.py` simulates that too.
+level whatever the share of the seeds, which resampling two or three seeds does not. It is never narrower than with I
+instead of V: seeds that agree by chance, as shares of few rows do, make nothing surer. Where several contestants ran
+with the same seeds, V is the larger of its own estimate and the one that all of them give together, and t has the
+degrees of freedom of the latter; `tests/unit/evaluation/test_ranking.py` simulates that too.
 
 Legend: S seeds, R resamples, E contestants.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from afina.models import loading
 from afina.models.contract import Model
 from afina.run import folder as folders
 from afina.run import merging, reload
+from afina.run.opened import Prediction, answer
 from afina.run.reload import Reloaded
 
 
@@ -75,6 +76,14 @@ class Adapters:
                 expected=", ".join(self._models),
             )
         return self._models[name]
+
+    def predict(self, name: str, rows: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]) -> list[Prediction]:
+        """Return what the model with one adapter says of texts, or of records, as `Run.predict` does.
+
+        Raises:
+            RunError: If there is no adapter of that name, or a record lacks a column.
+        """
+        return answer(self.use(name), rows)
 
 
 def load_adapters(references: Mapping[str, str] | Sequence[str], root: Path = folders.ROOT) -> Adapters:

@@ -103,30 +103,11 @@ class Run:
         Raises:
             RunError: If a record lacks a column.
         """
-        several = [rows] if isinstance(rows, (str, Mapping)) else list(rows)
-        task = self._reloaded.task
-        values = [{task.columns.text[0]: row} if isinstance(row, str) else dict(row) for row in several]
-        for place, row in enumerate(values):
-            missing = [column for column in task.columns.text if column not in row]
-            if missing:
-                raise RunError(
-                    "E-RUN-030",
-                    say("Row {place} has no column {column}.", place=place + 1, column=repr(missing[0])),
-                    expected=", ".join(task.columns.text),
-                )
-        return self.predict_rows(reload.as_rows(values))
+        return answer(self._reloaded, rows)
 
     def predict_rows(self, rows: Sequence[Row]) -> list[Prediction]:
         """Return what the model says of rows as the data floor reads them; labels in them are not looked at."""
-        task, forward = self._reloaded.task, self._reloaded.forward
-        predictions = forward.predict(task, task.over(task.columns).encode(rows))
-        answers = task.names(decide(task.head.problem, predictions))
-        if task.head.problem == "regression":
-            return [Prediction(answer, {}, float(value[0])) for answer, value in zip(answers, predictions, strict=True)]
-        return [
-            Prediction(answer, dict(zip(task.head.labels, map(float, row), strict=True)))
-            for answer, row in zip(answers, predictions, strict=True)
-        ]
+        return answer_rows(self._reloaded, rows)
 
     @cached_property
     def _reloaded(self) -> reload.Reloaded:
@@ -135,6 +116,41 @@ class Run:
         where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         chosen, _ = precision.choose("auto", where, device.facts().has_native_bfloat16)
         return reload.reload(self.folder.model, where, chosen)
+
+
+def answer(
+    reloaded: reload.Reloaded, rows: str | Mapping[str, Any] | Iterable[str | Mapping[str, Any]]
+) -> list[Prediction]:
+    """Return what a model says of texts, or of records with the columns that it was trained on.
+
+    Raises:
+        RunError: If a record lacks a column.
+    """
+    several = [rows] if isinstance(rows, (str, Mapping)) else list(rows)
+    text = reloaded.task.columns.text
+    values = [{text[0]: row} if isinstance(row, str) else dict(row) for row in several]
+    for place, row in enumerate(values):
+        missing = [column for column in text if column not in row]
+        if missing:
+            raise RunError(
+                "E-RUN-030",
+                say("Row {place} has no column {column}.", place=place + 1, column=repr(missing[0])),
+                expected=", ".join(text),
+            )
+    return answer_rows(reloaded, reload.as_rows(values))
+
+
+def answer_rows(reloaded: reload.Reloaded, rows: Sequence[Row]) -> list[Prediction]:
+    """Return what a model says of rows as the data floor reads them; labels in them are not looked at."""
+    task = reloaded.task
+    predictions = reloaded.forward.predict(task, task.over(task.columns).encode(rows))
+    answers = task.names(decide(task.head.problem, predictions))
+    if task.head.problem == "regression":
+        return [Prediction(said, {}, float(value[0])) for said, value in zip(answers, predictions, strict=True)]
+    return [
+        Prediction(said, dict(zip(task.head.labels, map(float, row), strict=True)))
+        for said, row in zip(answers, predictions, strict=True)
+    ]
 
 
 def open_run(reference: str = "last") -> Run:
