@@ -1,9 +1,9 @@
 """Batches of few different widths, since every new one has kernels compiled for it.
 
-In bfloat16 on a CPU, oneDNN compiles its kernels for each shape of a product. With LoRA on MiniLM a width that was not
-seen before costs 0.2 s and 5 to 10 MB that stay: the 51 widths of an epoch of film reviews a quarter of its time and
-over a gigabyte, much of it holes between kernels. Padding rounds a width up by a twelfth at most, 4 % on average, and
-leaves 20.
+In bfloat16 on a CPU, oneDNN compiles its kernels for each shape of a product: with LoRA on MiniLM some 25 of them for a
+width that was not seen before, which take about 0.2 s and 10 MB that stay. An epoch of film reviews has 51 widths.
+Rounding them up, by a sixth at most and 4 % on average, leaves 24: the epoch took 15 % less CPU time, and the peak of
+memory fell from 1977 to 1399 MiB.
 
 Shapes: S sequences, T tokens.
 """
