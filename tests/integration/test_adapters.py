@@ -247,7 +247,9 @@ def test_adapters_side_by_side_say_what_each_says_alone(trained):
     assert len({base[word].data_ptr() for base in bases}) == 1
     answers = loaded.predict("labels", ["the box came great lovely", {"text": "awful"}])
     assert set(answers[0].probabilities) == {"good", "bad", "odd"}
-    alone = adapters.Adapters({"alone": trained("labels").model}).predict("alone", ["the box came great lovely", "awful"])
+    alone = adapters.Adapters({"alone": trained("labels").model}).predict(
+        "alone", ["the box came great lovely", "awful"]
+    )
     assert answers == alone
     with pytest.raises(RunError) as error:
         loaded.use("nobody")

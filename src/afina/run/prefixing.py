@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from afina.base.messages import say
 from afina.base.types import Segments
 from afina.inference import prefix_folder
 from afina.inference.forward import Forward
-from afina.inference.prefix import Prefix
+from afina.inference.prefix import Missing, Prefix
 from afina.recipe.resolved import Resolved
 from afina.run import machine
 from afina.run.gather import Gathered
@@ -100,7 +100,11 @@ def fill(forward: Forward, segments: Rows, processes: Any, limit_bytes: int, lis
         return segments
     refusal = _open(prefix) if processes.is_main_process else ""
     with _alone(prefix, processes, listener):
-        refusal = refusal or _fill_share(prefix, _all(segments), processes, limit_bytes, listener)
+        prefix.store.look()
+        missing = prefix.missing(_all(segments))
+        # The shares are cut from what was missing before anybody wrote.
+        processes.wait_for_everyone()
+        refusal = refusal or _fill_share(prefix, missing, processes, limit_bytes, listener)
         is_whole = torch.tensor(float(not refusal), device=processes.device)
         is_whole = processes.reduce(is_whole, "sum") if processes.num_processes > 1 else is_whole
     if float(is_whole) < processes.num_processes:
@@ -145,10 +149,8 @@ def _open(prefix: Prefix) -> str:
     return ""
 
 
-def _fill_share(prefix: Prefix, rows: Sequence[Segments], processes: Any, limit_bytes: int, listener: Listener) -> str:
+def _fill_share(prefix: Prefix, missing: Missing, processes: Any, limit_bytes: int, listener: Listener) -> str:
     """Fill this process's share, and return what the disk said against it; empty where it did not."""
-    prefix.store.look()
-    missing = prefix.missing(rows)
     try:
         if processes.is_main_process and len(missing):
             listener.stage(say("computing the frozen part once for {count} texts", count=len(missing)))
