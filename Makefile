@@ -40,7 +40,7 @@ demo: $(READY)
 	cd $(DEMO) && $(OFFLINE) $(CURDIR)/$(BIN)/afina train recipe.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not proof"
+	$(BIN)/python -m pytest -m "not proof" -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check $(CODE)
