@@ -28,9 +28,10 @@ FAMILIES = ("encoder", "decoder", "vision-transformer", "cnn")
 
 MATRIX_HEADING = """## What works on what
 
-A technique that does not fit the network is refused before anything is loaded, with the reason. *Begins as the base*: until the
-first step the model says what the base says. *Mixes*: a retention such as `wise-ft` can mix base and tuned weights. *Ships*: the
-whole model, or an adapter beside the base.
+A technique that does not fit the kind of network is refused before anything is loaded, with the reason; one that finds
+nothing to move on this very network (`bias` on Llama, `prefix` on DistilBERT) once it is. *Begins as the base*: until
+the first step the model says what the base says. *Mixes*: a retention such as `wise-ft` can mix base and tuned weights.
+*Ships*: the whole model, or an adapter beside the base.
 """
 
 

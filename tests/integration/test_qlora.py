@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from afina.base.errors import QualityError, RecipeError
+from afina.base.errors import QualityError, RecipeError, RunError
 from afina.engine import checkpoint
 from afina.engine.loop import COMPONENTS
 from afina.models import loading
 from afina.recipe import reading
-from afina.run import execute, folder, reload, shipping
+from afina.run import execute, folder, merging, reload, shipping
 from tests import tiny
 
 NUM_STEPS = 6
@@ -54,6 +54,11 @@ def test_a_run_ends_with_an_adapter_that_a_fresh_process_and_peft_read(recipe, t
     ours = prepared.forward.in_float32().predict(prepared.gathered.task, segments)
     np.testing.assert_allclose(reloaded.forward.predict(reloaded.task, segments), ours, atol=1e-6)
     _check_with_peft(prepared, place, recipe)
+    # Written for the base in float32 it would say something else than on the base that it was mixed on.
+    with pytest.raises(RunError) as error:
+        merging.merge([place.model], tmp_path / "mix", as_adapter=True)
+    assert (error.value.code, (tmp_path / "mix").exists()) == ("E-MERGE-007", False)
+    assert merging.merge([place.model], tmp_path / "mix", as_adapter=True, in_float32=True).difference <= merging.SAME
 
 
 def _check_with_peft(prepared, place, recipe):

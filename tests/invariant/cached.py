@@ -5,12 +5,14 @@ Alone, or in every process of a launcher: `torchrun ... cached.py BASES OUT`, wh
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from afina.base import seeds
+from afina.base.disk import full
 from afina.engine import checkpoint
 from afina.engine.loop import COMPONENTS, Loop, weights_held_in
 from afina.run import prefixing
@@ -94,8 +96,37 @@ class Losses:
         """Do nothing."""
 
 
+class Warned(Silent):
+    """Keeps what it is warned of."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, sentence: str) -> None:
+        """Note the sentence."""
+        self.warnings.append(sentence)
+
+
+def refused(folder: Path, rank: int) -> tuple[list[str], bool]:
+    """Let the disk of the second process alone be full; return what this one is warned of, and whether it goes on."""
+    made = loop(folder, family="bert", pooling="mean", tuning=LAST, is_cached=False)
+    forward, report, rows, heard = made.material.forward, made.material.report, tiny.rows(30, "mean"), Warned()
+    assert not forward.leave_out(report.frozen_blocks, report.names)
+    forward.prefix.fill = _full if rank == 1 else _nothing  # type: ignore[union-attr, method-assign]
+    kept = prefixing.fill(forward, {"train": rows}, made.processes, LIMIT_BYTES, heard)
+    return heard.warnings, forward.prefix is None and all(row.cached is None for row in kept["train"])
+
+
+def _nothing(*_: Any) -> None:
+    """Write nothing, so that what was kept before can still be counted."""
+
+
+def _full(*_: Any) -> None:
+    raise full(Path(), 10**12)
+
+
 def main() -> None:
-    """Fit every case; each process writes what it ended at."""
+    """Fit every case; each process writes what it ended at, and at last what it was told of a full disk."""
     import torch
 
     from afina.run import machine
@@ -105,6 +136,7 @@ def main() -> None:
     rank = machine.processes(2).process_index
     results = {case: fit(folder, is_cached=True, **options) for case, options in CASES.items()}
     torch.save(results, out / f"{rank}.pt")
+    (out / f"{rank}.json").write_text(json.dumps(refused(folder, rank)), encoding="utf-8")
     torch.distributed.destroy_process_group()
 
 

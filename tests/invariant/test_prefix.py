@@ -1,5 +1,6 @@
 """Computed once or at every step: the same losses and the same weights, whatever else happens to the run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -176,3 +177,11 @@ def test_both_processes_wrote(ended):
     pieces = [len(list(key.glob("*.safetensors"))) for key in (folder / "prefix").iterdir()]
     assert set(pieces) == {2}
     assert np.sum(pieces) >= 2 * 3
+
+
+def test_why_another_process_could_not_keep_it_is_told_by_all(ended):
+    for rank in (0, 1):
+        warnings, goes_on = json.loads((ended[1].parent / f"{rank}.json").read_text("utf-8"))
+        assert goes_on
+        assert len(warnings) == 1
+        assert "The disk is full" in warnings[0]

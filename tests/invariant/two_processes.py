@@ -26,6 +26,7 @@ CASES: dict[str, dict[str, Any]] = {
     "l2-sp": {"family": "bert", "retention": ("l2-sp", {"beta": 0.5}), "optimizer": ("sgd", {}), "pooling": "mean"},
     "last-blocks": {"family": "bert", "tuning": ("last-blocks", {"num_blocks": 1})},
     "adapter": {"family": "bert", "tuning": ("adapter", {"reduction_factor": 4, "placement": "parallel"})},
+    "lora": {"family": "bert", "tuning": ("lora", {"rank": 4}), "pooling": "mean", "micro_batch_size": 2},
     "prefix": {"family": "bert", "tuning": ("prefix", {"num_virtual_tokens": 3})},
     "float32": {"family": "bert", "precision": "float32", "learning_rate": 1e-4},
 }

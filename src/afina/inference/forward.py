@@ -26,7 +26,7 @@ from afina.inference.prefix import Prefix, part_of
 from afina.inference.prefix_check import why_not
 from afina.inference.segment_check import packable
 from afina.inference.unpacking import Unpacking
-from afina.inference.widths import widened
+from afina.inference.widths import widened, width
 from afina.models.contract import Model
 from afina.tasks.contract import Task
 
@@ -125,6 +125,12 @@ class Forward:
             return self.prefix.collate(segments, kind)
         return batching.collate(segments, self.model.layout, kind)
 
+    def width(self, num_tokens: int) -> int:
+        """Return the width in which padded sequences are computed, the longest of which has so many tokens."""
+        if not self._has_few_widths:
+            return num_tokens
+        return width(num_tokens, self.model.layout.max_tokens)
+
     def portions(
         self, rows: np.ndarray, segments: Sequence[Segments], size: int, rank: int = 0, world_size: int = 1
     ) -> list[np.ndarray]:
@@ -168,9 +174,13 @@ class Forward:
 
     def _placed(self, batch: Batch) -> Batch:
         batch = batch.to(self.device)
-        if self.precision != "bfloat16" or self.device.type != "cpu":
+        if not self._has_few_widths:
             return batch
         return widened(batch, self.model.layout.pad_token_id, self.model.layout.max_tokens)
+
+    @property
+    def _has_few_widths(self) -> bool:
+        return self.precision == "bfloat16" and self.device.type == "cpu"
 
     def _held(self, segments: Sequence[Segments]) -> AbstractContextManager[None]:
         if self.prefix is not None and all(segment.cached is not None for segment in segments):

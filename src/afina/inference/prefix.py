@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,7 +56,16 @@ class Missing:
     def share(self, rank: int, world_size: int) -> Missing:
         """Return the part that one of several processes computes; long and short documents are dealt out evenly."""
         order = sorted(range(len(self.digests)), key=lambda place: self.segments[place].longest)[rank::world_size]
-        return Missing([self.digests[place] for place in order], [self.segments[place] for place in order])
+        return self.at(order)
+
+    def at(self, places: Sequence[int]) -> Missing:
+        """Return the documents at these places."""
+        return Missing([self.digests[place] for place in places], [self.segments[place] for place in places])
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all of them."""
+        return sum(segment.num_tokens for segment in self.segments)
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -112,7 +121,7 @@ class Prefix:
 
     def bytes_of(self, missing: Missing) -> int:
         """Return the bytes that their entries will take."""
-        rows = len(missing) if self.part.one_position else sum(segment.num_tokens for segment in missing.segments)
+        rows = len(missing) if self.part.one_position else missing.num_tokens
         return rows * self._width * self.dtype.itemsize
 
     def fill(self, missing: Missing, heard: Callable[[float], None] = lambda share: None) -> None:
@@ -127,7 +136,7 @@ class Prefix:
         """
         if not len(missing):
             return
-        done, total = 0, sum(segment.num_tokens for segment in missing.segments)
+        done, total = 0, missing.num_tokens
         piece: list[tuple[list[bytes], list[int], Tensor]] = []
         begun = time.monotonic()
         for places, states_NW, lengths in self._computed(missing):
@@ -139,6 +148,22 @@ class Prefix:
                 self._write(piece)
                 piece, begun = [], time.monotonic()
         self._write(piece)
+
+    @contextmanager
+    def trying(self, missing: Missing) -> Iterator[None]:
+        """Compute documents, and have their entries inside the context; nothing is written or remains.
+
+        Args:
+            missing: The documents, none of which has an entry.
+        """
+        if not len(missing):
+            yield
+            return
+        done = list(self._computed(missing))
+        keys = [missing.digests[place] for places, _, _ in done for place in places]
+        lengths = [length for _, _, own in done for length in own]
+        with self.store.holding(keys, lengths, torch.cat([states for _, states, _ in done])):
+            yield
 
     def attach(self, segments: Sequence[Segments]) -> list[Segments]:
         """Return encoded rows with the number of each document's entry; a row without entries stays as it is."""
@@ -192,7 +217,7 @@ class Prefix:
         self.model.eval()
         try:
             with torch.inference_mode(), frozen_in(self.precision, self.model):
-                for places in _batches([segment.longest for segment in missing.segments]):
+                for places in batches(missing):
                     segments = [missing.segments[place] for place in places]
                     batch = batching.collate(segments, self.layout, "class").to(self.device)
                     with autocast(self.precision, self.device):
@@ -233,21 +258,25 @@ def part_of(model: Model, frozen_blocks: int, moving: Collection[str], graded: G
     """
     if not frozen_blocks:
         return None
-    if frozen_blocks == len(model.blocks.blocks) and not set(model.blocks.top).intersection(moving):
+    # A pooler that the base does not bring is part of the task's head, and yet stands inside the base and learns.
+    inside = {id(parameter) for parameter in model.encoder.parameters()}
+    learns_inside = any(id(parameter) in inside for name, parameter in model.named_parameters() if name in moving)
+    if frozen_blocks == len(model.blocks.blocks) and not learns_inside:
         return WholeBase(model, graded)
     return LowerBlocks(model, frozen_blocks)
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
+def batches(missing: Missing) -> list[list[int]]:
     """Return places of documents in batches of like length and about as many positions each, the longest first."""
+    lengths = [segment.longest for segment in missing.segments]
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    batches: list[list[int]] = []
+    found: list[list[int]] = []
     low = 0
     while low < len(order):
         size = max(1, BATCH_TOKENS // lengths[order[low]])
-        batches.append(order[low : low + size])
+        found.append(order[low : low + size])
         low += size
-    return batches
+    return found
 
 
 def _short(model: Model) -> Segments:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -127,7 +128,11 @@ def _shares(folder: Path) -> tuple[int, list[Kept], int]:
 
 
 def _look(path: Path) -> Kept:
-    size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    size = 0
+    with contextlib.suppress(FileNotFoundError):  # another process removes it meanwhile
+        for file in path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # or gives what is half written its name
+                size += file.stat().st_size if file.is_file() else 0
     about = {str(name): str(value) for name, value in _read(path / _ABOUT).items()}
     used = _read(path / _USED).get("used", 0.0)
     return Kept(path.name, about, size, float(used), lease.holder(path) is not None)

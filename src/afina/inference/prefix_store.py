@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,30 @@ class Store:
             mine = np.flatnonzero(pieces_D == piece)
             states_DTW[torch.from_numpy(mine)] = _rows(self._states[piece], rows_DT[mine])
         return states_DTW
+
+    @contextmanager
+    def holding(self, keys: Sequence[bytes], lengths: Sequence[int], states_NW: Tensor) -> Iterator[None]:
+        """Have one more piece inside the context, in memory alone; numbers given out before stay as they are.
+
+        Args:
+            keys: Digest of each document, none of which is there yet.
+            lengths: Rows of each document.
+            states_NW: Their rows, in the same order.
+        """
+        before = self._starts, self._lengths, self._pieces
+        sizes = np.asarray(lengths, np.int64)
+        self._numbers.update({key: len(self) + place for place, key in enumerate(keys)})
+        self._starts = _joined([self._starts, np.cumsum(sizes) - sizes])
+        self._lengths = _joined([self._lengths, sizes])
+        self._pieces = _joined([self._pieces, np.full(len(sizes), len(self._states))])
+        self._states.append(states_NW)
+        try:
+            yield
+        finally:
+            self._states.pop()
+            self._starts, self._lengths, self._pieces = before
+            for key in keys:
+                del self._numbers[key]
 
     def add(self, keys: Sequence[bytes], lengths: Sequence[int], states_NW: Tensor) -> None:
         """Write one more piece; `look` finds it.

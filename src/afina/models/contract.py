@@ -213,6 +213,7 @@ class Model(nn.Module):
         super().train(mode)
         if mode:
             self._quieten(self, {id(block) for block in self.block_modules})
+            self._quieten_dropouts_below()
             for module in self.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
@@ -231,6 +232,14 @@ class Model(nn.Module):
         elif id(module) not in blocks:
             for child in module.children():
                 self._quieten(child, blocks)
+
+    def _quieten_dropouts_below(self) -> None:
+        # A decoder's dropout on its embeddings stands beside them, in no part that would show that nothing moves.
+        parameters = dict(self.named_parameters())
+        if not any(parameters[name].requires_grad for name in self.blocks.embeddings):
+            for child in self.encoder.children():
+                if not any(True for _ in child.parameters()):
+                    child.eval()
 
     def _inputs(
         self, input_ids: Tensor, mask: Tensor, token_types: Tensor | None, packing: Packing | None

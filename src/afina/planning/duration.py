@@ -25,7 +25,10 @@ MEMORY_RATES = {"cpu": (6e9, 30e9), "cuda": (300e9, 3e12)}
 """Bytes per second, slowest and fastest, at which an optimiser walks through weights, by kind of device."""
 
 DISK_RATES = (50e6, 1e9)
-"""Bytes per second, slowest and fastest, at which a checkpoint is written, hashed and flushed."""
+"""Bytes per second, slowest and fastest, at which numbers are written, hashed and flushed."""
+
+SAVE_S = Span(0.01, 0.1)
+"""Seconds that a checkpoint takes however small it is: several files, each flushed to the disk."""
 
 CLOSING_S = Span(5.0, 40.0)
 """Seconds for the base's probe, resampling, the model read back by a fresh process, and the report."""
@@ -70,8 +73,13 @@ def moving(traffic: Traffic, device: torch.device) -> Span:
     """Return the seconds of optimiser steps and checkpoints."""
     slow, fast = MEMORY_RATES.get(device.type, MEMORY_RATES["cpu"])
     descent = Span(traffic.descent / fast, traffic.descent / slow).times(traffic.num_steps)
+    return descent + (writing(traffic.checkpoint) + SAVE_S).times(traffic.num_saves)
+
+
+def writing(num_bytes: float) -> Span:
+    """Return the seconds in which so much is written to the disk."""
     slow, fast = DISK_RATES
-    return descent + Span(traffic.checkpoint / fast, traffic.checkpoint / slow).times(traffic.num_saves)
+    return Span(num_bytes / fast, num_bytes / slow)
 
 
 def _over(measured: Measured, shape: BlockShape, batches: Shapes) -> Span:

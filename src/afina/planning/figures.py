@@ -79,11 +79,30 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
-    """Disk that the run folder takes.
+class Frozen:
+    """What the frozen part of the model says, computed once before the first step.
 
     Attributes:
-        peak: The most that is there at once, in bytes.
+        part: The part, such as `base` or `4 blocks`.
+        num_texts: Texts to compute: those of which nothing is kept yet, equal ones counted once.
+        num_tokens: Their tokens.
+        disk_bytes: What they add to the prefix cache.
+        fill_s: Seconds of computing and keeping them; None when nothing could be timed.
+    """
+
+    part: str
+    num_texts: int
+    num_tokens: int
+    disk_bytes: int
+    fill_s: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Disk that a run takes where its folder lies.
+
+    Attributes:
+        peak: The most that is there at once, in bytes; with what is added to the prefix cache where that lies there.
         checkpoint_bytes: One checkpoint.
         model_bytes: The model that leaves the run.
         free_bytes: What is free.

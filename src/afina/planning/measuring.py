@@ -1,79 +1,28 @@
 """What a run will take, measured before it begins.
 
 Weights, gradients and the optimiser's state are exact. Activations are counted on the longest rows, run forward and
-backward for real. Time goes from two timed batches over the lengths of all rows. Nothing of the run is changed by it.
+backward for real. Time goes from timed batches over the lengths of all rows. Nothing of the run is changed by it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from afina.base.device import DeviceFacts
 from afina.base.messages import say
-from afina.base.types import Segments
-from afina.data import batching
-from afina.engine.material import Material, Settings
-from afina.engine.stages import spans
 from afina.inference.forward import EVALUATION_ROWS
-from afina.planning import activations, duration, footprint, mends, workload
+from afina.planning import activations, footprint, frozen, mends, timing, workload
 from afina.planning.activations import Learning
 from afina.planning.figures import Disk, Memory, Steps, judge
 from afina.planning.footprint import Parts, Room
+from afina.planning.job import Job
 from afina.planning.mends import Case
 from afina.planning.plan import Plan
-from afina.planning.probe import Measured, probe
 from afina.planning.span import Span
 from afina.planning.state import state_bytes
 from afina.planning.storage import Storage, num_saves, storage
-from afina.planning.workload import Shapes, Sizes
-
-WEIGHT_WALKS, GRADIENT_WALKS, STATE_WALKS = 2, 4, 2
-"""How often a step reads or writes each: clipping measures and scales gradients before the optimiser reads them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HeldOut:
-    """Rows that are judged without being trained on.
-
-    Attributes:
-        validation: Encoded rows judged at every evaluation.
-        closing: Encoded rows run once at the end, each as often as it occurs: probes, test rows under both models.
-    """
-
-    validation: Sequence[Segments] = ()
-    closing: Sequence[Segments] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """A run about to begin.
-
-    Attributes:
-        material: What it trains with, made as for training: whatever is held from then on is there already.
-        settings: How long and how fast.
-        held_out: The rows that are judged.
-        num_processes: Processes that train together on this machine.
-        gradient_checkpointing: What the recipe says of it; `auto` is decided here.
-    """
-
-    material: Material
-    settings: Settings
-    held_out: HeldOut = HeldOut()
-    num_processes: int = 1
-    gradient_checkpointing: Literal["auto", "on", "off"] = "off"
-
-    @property
-    def num_epochs(self) -> float:
-        """Passes over the rows."""
-        return self.settings.num_steps / self.material.plan.steps_per_epoch
-
-    @property
-    def judged_every(self) -> int | None:
-        """Steps between evaluations; None when there is nothing to judge."""
-        return self.settings.evaluate_every_steps if self.held_out.validation else None
+from afina.planning.workload import Sizes
 
 
 def measure(job: Job, facts: DeviceFacts) -> Plan:
@@ -84,35 +33,38 @@ def measure(job: Job, facts: DeviceFacts) -> Plan:
         facts: The machine, looked at now, from where the run will be written.
     """
     model, report = job.material.forward.model, job.material.report
-    sizes = Sizes.of(job.material.segments)
+    sizes = Sizes.of(job.material.segments, job.material.forward.width)
     parts = _parts(job)
     room = footprint.room(model, job.material.forward.device, facts).shared(job.num_processes)
     case = _case(job, sizes, parts)
-    measured = _measured(job.material, case, room)
-    if measured is not None:
-        case = replace(case, activations=measured.activations)
+    missing = frozen.missing(job)
+    timed = timing.timed(job, case, room, missing)
+    if timed is not None:
+        case = replace(case, activations=timed.whole.activations)
     case, why = _decided(job, case, room)
     peak, moment = case.peak(room)
-    memory = Memory(peak, moment, footprint.shown(case.full_parts), room.limit_bytes, measured is not None)
+    memory = Memory(peak, moment, footprint.shown(case.full_parts), room.limit_bytes, timed is not None)
     saved = _storage(job, parts)
-    disk = Disk(saved.peak, saved.checkpoint, saved.model, facts.disk_free_bytes)
-    training_s = total_s = None
-    if measured is not None:
-        training_s, total_s = _times(job, case, measured, saved)
+    times = None if timed is None else timing.times(job, case, timed, saved, missing)
+    once = None if missing is None else frozen.figures(job, missing, None if times is None else times.filling)
+    cache_bytes = once.disk_bytes if once is not None and job.is_cache_beside else 0
+    there = Span(cache_bytes, cache_bytes) + saved.peak
+    disk = Disk(there, saved.checkpoint, saved.model, facts.disk_free_bytes)
     helping = mends.for_memory(case, room, model, report) if memory.verdict != "fits" else ()
     if disk.verdict != "fits":
-        helping = (*helping, *mends.for_disk(case, saved, disk.free_bytes, model, report))
+        helping = (*helping, *mends.for_disk(case, saved, disk.free_bytes, model, report, cache_bytes))
     return Plan(
         _steps(job, sizes),
         report.num_trainable,
         report.num_total,
         memory,
         disk,
-        training_s,
-        total_s,
+        None if times is None else times.training,
+        None if times is None else times.total,
         mends=helping,
         gradient_checkpointing=case.gradient_checkpointing,
         gradient_checkpointing_reason=why,
+        frozen=once,
     )
 
 
@@ -143,7 +95,7 @@ def _case(job: Job, sizes: Sizes, parts: Parts) -> Case:
     learning = len(model.blocks.blocks) - job.material.report.frozen_blocks
     cuts_last = job.material.forward.graded is not None
     rows = min(job.material.plan.global_batch_size, len(sizes))
-    judged = Sizes.of([*job.held_out.validation, *job.held_out.closing] or job.material.segments)
+    judged = Sizes.of([*job.held_out.validation, *job.held_out.closing] or job.material.segments, sizes.width)
     largest = workload.shapes(judged, [workload.longest_rows(judged, EVALUATION_ROWS)])
     return Case(
         sizes=sizes,
@@ -157,52 +109,16 @@ def _case(job: Job, sizes: Sizes, parts: Parts) -> Case:
     )
 
 
-def _measured(material: Material, case: Case, room: Room) -> Measured | None:
-    free = room.free_bytes - case.parts.gradients
-    one = replace(case, micro_batch_size=1).full_parts
-    if one.kept + one.passing > free:
-        return None  # trying would only prove it
-    return probe(material, workload.longest_rows(case.sizes, case.micro_batch_size), free)
-
-
 def _storage(job: Job, parts: Parts) -> Storage:
     settings = job.settings
     saves = num_saves(settings.num_steps, settings.save_every_steps, job.judged_every)
     return storage(parts.moving, parts.state, parts.weights, saves)
 
 
-def _times(job: Job, case: Case, measured: Measured, saved: Storage) -> tuple[Span, Span]:
-    material, settings, parts = job.material, job.settings, case.parts
-    if case.gradient_checkpointing == "on":
-        measured = measured.computing_again(case.learning.num_recomputed / case.shape.num_blocks)
-    batches, _ = workload.epoch(material.plan, case.sizes, settings.micro_batch_size, 0, job.num_processes)
-    descent = WEIGHT_WALKS * parts.moving + GRADIENT_WALKS * parts.gradients + STATE_WALKS * parts.state
-    traffic = duration.Traffic(descent, saved.checkpoint, settings.num_steps, saved.num_saves)
-    steps = duration.training(measured, case.shape, batches, job.num_epochs)
-    steps = steps.times(1 - _light_share(job) * (1 - measured.forward_share), 1.0)
-    training = steps + duration.moving(traffic, material.forward.device)
-    if job.judged_every is not None:
-        once = duration.judging(measured, case.shape, _judged(job.held_out.validation))
-        training += once.times(-(-settings.num_steps // job.judged_every))
-    closing = duration.judging(measured, case.shape, _judged(job.held_out.closing))
-    return training, training + closing + duration.CLOSING_S
-
-
-def _light_share(job: Job) -> float:
-    """Return the share of the steps in which only a part moves, which may cost little but their forward pass."""
-    report, num_steps = job.material.report, job.settings.num_steps
-    stretches = spans(report.stages, job.material.plan.steps_per_epoch, num_steps)
-    light = [span.stop - span.start for span in stretches if span.stage.names < frozenset(report.names)]
-    return sum(light) / num_steps
-
-
-def _judged(segments: Sequence[Segments]) -> Shapes:
-    sizes = Sizes.of(segments)
-    return workload.shapes(sizes, batching.in_order(sizes.longest, EVALUATION_ROWS))
-
-
 def _steps(job: Job, sizes: Sizes) -> Steps:
     plan, settings = job.material.plan, job.settings
+    if job.material.forward.prefix is not None:
+        sizes = replace(sizes, width=workload.as_long)  # what is kept is not filled up
     shares = [
         workload.epoch(plan, sizes, settings.micro_batch_size, rank, job.num_processes)
         for rank in range(job.num_processes)

@@ -62,7 +62,7 @@ class Case:
         """The parts with those that depend on the batch."""
         rows = longest_rows(self.sizes, self.micro_batch_size)
         sequences = int(self.sizes.num_documents[rows].sum())
-        tokens = self._cut(int(self.sizes.longest[rows].max()))
+        tokens = self._cut(self.sizes.width(int(self.sizes.longest[rows].max())))
         momentary = passing(self.shape, self.learning.element_bytes)
         return replace(
             self.parts,
@@ -111,8 +111,10 @@ def for_memory(case: Case, room: Room, model: Model, report: TuningReport) -> tu
     return (*found.values(), Mend((), last))
 
 
-def for_disk(case: Case, needed: Storage, free_bytes: int, model: Model, report: TuningReport) -> tuple[Mend, ...]:
-    """Return changes with which a run fits on the disk, the one that costs no quality first.
+def for_disk(
+    case: Case, needed: Storage, free_bytes: int, model: Model, report: TuningReport, cache_bytes: int = 0
+) -> tuple[Mend, ...]:
+    """Return changes with which a run fits on the disk, those that cost no quality first.
 
     Args:
         case: The run as it is.
@@ -120,12 +122,15 @@ def for_disk(case: Case, needed: Storage, free_bytes: int, model: Model, report:
         free_bytes: What is free.
         model: Its model.
         report: What moves.
+        cache_bytes: What the prefix cache takes of what is free.
     """
     found = [Mend((), say("Free some space, or name a folder on another disk with output=."))]
+    if cache_bytes and needed.peak.high <= free_bytes:
+        found.append(Mend(("training.prefix_cache=off",), say("the same result, more slowly")))
     learning = len(model.blocks.blocks) - report.frozen_blocks
     for number in _halves(learning, 1):
         parts = _upper(case, model, number, learning).parts
-        if storage(parts.moving, parts.state, needed.model, needed.num_saves).peak.high <= free_bytes:
+        if storage(parts.moving, parts.state, needed.model, needed.num_saves).peak.high <= free_bytes - cache_bytes:
             price = say("smaller checkpoints, since fewer weights move")
             found.append(Mend(("tuning=last-blocks", f"tuning.num_blocks={number}"), price))
             break

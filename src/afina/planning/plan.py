@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from afina.base.errors import Problem, ResourceError
 from afina.planning import wording
-from afina.planning.figures import Disk, Memory, Mend, Steps, Verdict
+from afina.planning.figures import Disk, Frozen, Memory, Mend, Steps, Verdict
 from afina.planning.span import Span
 
 
@@ -21,11 +21,12 @@ class Plan:
         num_parameters: Parameters of the model.
         memory: Memory at its peak.
         disk: Disk at its peak.
-        training_s: Seconds of training, judging and checkpoints; None when nothing could be timed.
+        training_s: Seconds of steps, judging and checkpoints; None when nothing could be timed.
         total_s: Seconds to the verdict; None when nothing could be timed.
         mends: What would make it fit, cheapest in quality first; empty when it does.
         gradient_checkpointing: Whether blocks are computed again on the way back; the figures are those with it.
         gradient_checkpointing_reason: Why, where the recipe left it open.
+        frozen: The part that is computed once; None where everything is computed at every step.
     """
 
     steps: Steps
@@ -38,6 +39,7 @@ class Plan:
     mends: tuple[Mend, ...] = ()
     gradient_checkpointing: Literal["on", "off"] = "off"
     gradient_checkpointing_reason: str = ""
+    frozen: Frozen | None = None
 
     @property
     def trainable_share(self) -> float:

@@ -10,7 +10,7 @@ Shapes: S sequences, T tokens of the longest.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from afina.base import seeds
-from afina.base.types import Batch
+from afina.base.types import Batch, Segments
 from afina.data import batching
 from afina.engine import memory
 from afina.engine.loop import weights_held_in
@@ -33,6 +33,9 @@ BUDGET_S = 10.0
 MEMORY_SHARE = 0.5
 """Share of the free memory that the largest pass may be expected to take."""
 
+SHORT_S, RETRIES = 0.05, 3
+"""Seconds below which a pass is run again, and how often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -41,8 +44,8 @@ class Sample:
     Attributes:
         num_rows: Rows in it.
         num_sequences: S.
-        num_tokens: T.
-        forward_s: Seconds of the forward pass.
+        num_tokens: T, as wide as it was computed.
+        forward_s: Seconds of laying the rows out and of the forward pass.
         backward_s: Seconds of the backward pass.
         kept_bytes: What the forward pass kept for the backward pass, attention weights apart.
         kept_pairs_bytes: Attention weights that it kept.
@@ -126,13 +129,27 @@ def probe(material: Material, rows: np.ndarray, free_bytes: float) -> Measured |
         for name, parameter in material.forward.model.named_parameters():
             parameter.requires_grad_(name in moving)
         material.forward.model.train()
-        try:
-            _pass(material, rows[:1])  # what torch sets up once is not the batch's
-            one = _pass(material, rows[:1])
-            return Measured(one, _pass(material, rows[: _affordable(one, len(rows), free_bytes)]))
-        except (MemoryError, RuntimeError) as error:
-            if not memory.is_exhausted(error):
-                raise
+        return sampled(lambda count: _pass(material, rows[:count]), len(rows), free_bytes)
+
+
+def sampled(run: Callable[[int], Sample], most: int, free_bytes: float) -> Measured | None:
+    """Return a sample of one row and one of as many as time and memory allow.
+
+    Args:
+        run: Takes a sample of so many rows.
+        most: The rows of the larger sample.
+        free_bytes: Memory that activations may take.
+
+    Returns:
+        The samples; None when memory ran out even for one row.
+    """
+    try:
+        run(1)  # what torch sets up once is not the batch's
+        one = _quickest(run, 1)
+        return Measured(one, _quickest(run, _affordable(one, most, free_bytes)))
+    except (MemoryError, RuntimeError) as error:
+        if not memory.is_exhausted(error):
+            raise
     return None
 
 
@@ -167,35 +184,49 @@ def _affordable(one: Sample, num_rows: int, free_bytes: float) -> int:
     return max(1, min(num_rows, int(by_memory), int(by_time)))
 
 
+def _quickest(run: Callable[[int], Sample], count: int) -> Sample:
+    """Return a sample; one so short that a moment's interruption would tell is taken again, and the quickest kept."""
+    sample = run(count)
+    again = [run(count) for _ in range(RETRIES)] if sample.seconds < SHORT_S else []
+    return min([sample, *again], key=lambda one: one.seconds)
+
+
 def _pass(material: Material, rows: np.ndarray) -> Sample:
     forward = material.forward
-    # Padded even where the run packs, which leaves out padding alone: an upper bound, in the shape that is counted.
-    layout = replace(forward.model.layout, wants_packs=False)
-    batch = batching.collate([material.segments[row] for row in rows], layout, material.target_kind).to(forward.device)
-    counter = _Counter(forward.model, batch)
-    started = _now(forward.device)
+    started = now(forward.device)
+    batch = _laid_out(material, [material.segments[row] for row in rows]).to(forward.device)
+    sequences, tokens = batch.input_ids.shape
+    tokens = tokens if batch.cached is not None else forward.width(tokens)
+    counter = _Counter(forward.model, batch, tokens)
     with torch.autograd.graph.saved_tensors_hooks(counter.pack, _unpack):
         loss = material.objective.step(forward, batch, material.aids).loss_sum
         penalty = material.retention.penalty(forward.model)
         loss = loss if penalty is None else loss + penalty
-    middle = _now(forward.device)
+    middle = now(forward.device)
     loss.backward()  # type: ignore[no-untyped-call]
-    ended = _now(forward.device)
+    ended = now(forward.device)
     for parameter in forward.model.parameters():
         parameter.grad = None
-    sequences, tokens = batch.input_ids.shape
     return Sample(
         len(rows), sequences, tokens, middle - started, ended - middle, counter.num_bytes, counter.num_pairs_bytes
     )
 
 
+def _laid_out(material: Material, segments: Sequence[Segments]) -> Batch:
+    forward = material.forward
+    if all(segment.cached is not None for segment in segments):
+        return forward.collate(segments, material.target_kind)
+    # Padded even where the run packs, which leaves out padding alone: an upper bound, in the shape that is counted.
+    return batching.collate(segments, replace(forward.model.layout, wants_packs=False), material.target_kind)
+
+
 class _Counter:
     """Counts the memory that autograd keeps, each storage once, beside what is there anyway: the model, the batch."""
 
-    def __init__(self, model: nn.Module, batch: Batch) -> None:
+    def __init__(self, model: nn.Module, batch: Batch, width: int) -> None:
         there = [*model.parameters(), *model.buffers(), batch.input_ids, batch.attention_mask]
         self._seen = {tensor.untyped_storage().data_ptr() for tensor in there}
-        self._width = batch.input_ids.shape[1]
+        self._width = width
         self.num_bytes = 0
         self.num_pairs_bytes = 0
 
@@ -215,7 +246,8 @@ def _unpack(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _now(device: torch.device) -> float:
+def now(device: torch.device) -> float:
+    """Return the time in seconds, once the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from afina.base.messages import say
+from afina.planning.figures import Frozen
 from afina.planning.span import Span
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def lines(plan: Plan) -> list[str]:
             model=size(plan.disk.model_bytes),
             free=size(plan.disk.free_bytes),
         ),
+        **({say("once"): _once(plan.frozen)} if plan.frozen is not None else {}),
         say("time"): _time(plan),
     }
     again = map(_indented, _again(plan))
@@ -147,9 +149,28 @@ def _parts(plan: Plan) -> str:
     return parts if plan.memory.is_measured else parts + say(" (by formula)")
 
 
+def _once(frozen: Frozen) -> str:
+    if not frozen.num_texts:
+        return say("what the frozen part ({part}) says of all texts is kept already", part=frozen.part)
+    return say(
+        "the frozen part ({part}) of {texts} texts, {tokens} tokens; {size} in the prefix cache",
+        part=frozen.part,
+        texts=f"{frozen.num_texts:,}",
+        tokens=f"{frozen.num_tokens:,}",
+        size=size(frozen.disk_bytes),
+    )
+
+
 def _time(plan: Plan) -> str:
     if plan.training_s is None or plan.total_s is None:
         return say("unknown: not even one row could be tried")
+    if plan.frozen is not None and plan.frozen.num_texts and plan.frozen.fill_s is not None:
+        return say(
+            "{total}, of which computing the frozen part once {filling}, training {training}",
+            total=_times(plan.total_s),
+            filling=_times(plan.frozen.fill_s),
+            training=_times(plan.training_s),
+        )
     return say("{total}, of which training {training}", total=_times(plan.total_s), training=_times(plan.training_s))
 
 

@@ -5,13 +5,23 @@ Shapes: S sequences, T tokens of the longest, M micro-batches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from afina.base.types import Segments
 from afina.data import batching
+
+
+def as_long(num_tokens: int) -> int:
+    """Return the width of a batch that is no wider than its longest sequence."""
+    return num_tokens
+
+
+def one_position(_: int) -> int:
+    """Return the width of a batch in which one position stands for a document."""
+    return 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,17 +32,20 @@ class Sizes:
         num_documents: Sequences that each row becomes, shape (rows,).
         longest: Tokens of each row's longest, shape (rows,).
         num_tokens: Tokens of each row, shape (rows,).
+        width: Returns how wide a batch is computed, by the tokens of its longest sequence.
     """
 
     num_documents: np.ndarray
     longest: np.ndarray
     num_tokens: np.ndarray
+    width: Callable[[int], int] = as_long
 
     @classmethod
-    def of(cls, segments: Sequence[Segments]) -> Sizes:
-        """Return the sizes of encoded rows."""
+    def of(cls, segments: Sequence[Segments], width: Callable[[int], int] = as_long) -> Sizes:
+        """Return the sizes of encoded rows, and how wide batches of them are computed."""
         counts = [(len(segment.documents), segment.longest, segment.num_tokens) for segment in segments]
-        return cls(*np.asarray(counts, dtype=np.int64).reshape(-1, 3).T)
+        num_documents, longest, num_tokens = np.asarray(counts, dtype=np.int64).reshape(-1, 3).T
+        return cls(num_documents, longest, num_tokens, width)
 
     def __len__(self) -> int:
         return len(self.longest)
@@ -44,7 +57,7 @@ class Shapes:
 
     Attributes:
         num_sequences: S of each, shape (M,).
-        num_tokens: T of each, shape (M,).
+        num_tokens: T of each, as wide as it is computed, shape (M,).
     """
 
     num_sequences: np.ndarray
@@ -79,7 +92,7 @@ def shapes(sizes: Sizes, batches: Sequence[np.ndarray]) -> Shapes:
     """Return the padded size of batches of rows."""
     return Shapes(
         np.asarray([sizes.num_documents[rows].sum() for rows in batches], dtype=np.int64),
-        np.asarray([sizes.longest[rows].max() for rows in batches], dtype=np.int64),
+        np.asarray([sizes.width(int(sizes.longest[rows].max())) for rows in batches], dtype=np.int64),
     )
 
 

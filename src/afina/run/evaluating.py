@@ -43,7 +43,13 @@ def evaluate(run: Run, data: Path | None = None, listener: Listener | None = Non
     gathered = gather(resolved)
     record.check_data(gathered, environment)
     listener.stage(say("loading the tuned model"))
-    reloaded = reload.reload(run.folder.model, processes.device, resolved.recipe.training.precision)  # type: ignore[arg-type]
+    recipe = resolved.recipe
+    reloaded = reload.reload(
+        run.folder.model,
+        processes.device,
+        recipe.training.precision,  # type: ignore[arg-type]
+        trusted=recipe.base.trust_remote_code,
+    )
     # The saved model speaks the labels' own unit already, which the task of a fresh base does not expect.
     gathered = _over(replace(gathered, task=reloaded.task), None if data is None else _rows(data, gathered))
     listener.stage(say("comparing with the base"))

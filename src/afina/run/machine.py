@@ -82,6 +82,13 @@ def describe(world_size: int) -> dict[str, Any]:
     }
 
 
+def gathered(value: str) -> list[str]:
+    """Return every process's `value`, in each of them."""
+    values = [""] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(values, value)
+    return values
+
+
 def share(values: list[str]) -> None:
     """Give every process the main one's `values`, in place."""
     torch.distributed.broadcast_object_list(values, src=0)

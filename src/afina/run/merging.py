@@ -18,7 +18,7 @@ from torch import nn
 from afina.base.errors import Problem, QualityError, RunError
 from afina.base.messages import say
 from afina.inference.forward import Forward
-from afina.models import loading, saving, sources
+from afina.models import loading, quantised, saving, sources
 from afina.models.contract import Model
 from afina.models.processor import Processor
 from afina.run import folder as folders
@@ -108,6 +108,8 @@ def merge(
         mix = mix or Mix()
         _check_mix(mix, len(adapters))
     model, processor, _ = _built(adapters, descriptions, mix, in_float32)
+    if as_adapter:
+        _refuse_quantised(model, adapters)
     task = reload.task_of(descriptions[0], processor)
     rows = reload.as_rows([dict.fromkeys(task.columns.text, text) for text in PROBES])
     expected = Forward(model.eval(), torch.device("cpu"), "float32").predict(task, task.encode(rows))
@@ -202,6 +204,17 @@ def refuse_whole(adapters: Sequence[Path], descriptions: Sequence[Mapping[str, A
             say("{folder} is a whole model already: there is nothing to merge.", folder=str(whole[0])),
             where=str(whole[0]),
             mend=f"base: {whole[0]}",
+        )
+
+
+def _refuse_quantised(model: Model, adapters: Sequence[Path]) -> None:
+    """Refuse to write a mix for the base in float32 that was made on a quantised one, where it says something else."""
+    if quantised.digests(model.named_parameters()):
+        raise RunError(
+            "E-MERGE-007",
+            say("A mix is written as a LoRA on the base in float32, and these adapters stand on a quantised one."),
+            where=str(adapters[0]),
+            mend="afina merge RUNS -o FOLDER --adapter --onto-float32",
         )
 
 

@@ -52,9 +52,11 @@ class Run:
 
     Attributes:
         folder: Its folder, which holds everything.
+        trust_remote_code: Whether Python code that came with its base may run.
     """
 
     folder: RunFolder
+    trust_remote_code: bool = False
 
     @property
     def verdict(self) -> str:
@@ -115,7 +117,7 @@ class Run:
             raise _unfinished(self.folder)
         where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         chosen, _ = precision.choose("auto", where, device.facts().has_native_bfloat16)
-        return reload.reload(self.folder.model, where, chosen)
+        return reload.reload(self.folder.model, where, chosen, trusted=self.trust_remote_code)
 
 
 def answer(
@@ -153,13 +155,17 @@ def answer_rows(reloaded: reload.Reloaded, rows: Sequence[Row]) -> list[Predicti
     ]
 
 
-def open_run(reference: str = "last") -> Run:
+def open_run(reference: str = "last", *, trust_remote_code: bool = False) -> Run:
     """Return the run that a name, a unique prefix, a path, `last` or `best` stands for.
+
+    Args:
+        reference: Which run.
+        trust_remote_code: Whether Python code that came with its base may run. It can do anything that you can.
 
     Raises:
         RunError: If there is no such run, or several.
     """
-    return Run(folders.find(reference))
+    return Run(folders.find(reference), trust_remote_code)
 
 
 def _unfinished(folder: RunFolder) -> RunError:

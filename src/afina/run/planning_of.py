@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from afina.base import device
-from afina.planning.measuring import HeldOut, Job, measure
+from afina.inference import prefix_folder
+from afina.planning.job import HeldOut, Job
+from afina.planning.measuring import measure
 from afina.planning.plan import Plan
 from afina.run import machine
 from afina.run.judging import MOST_GAP_ROWS, MOST_PROBE_ROWS
@@ -20,7 +22,9 @@ def planning_of(prepared: Prepared, folder: Path) -> Plan:
         prepared: The run.
         folder: Where it will be written; need not exist yet.
     """
-    return measure(job_of(prepared), device.facts(_existing(folder)))
+    place = _existing(folder)
+    is_beside = _existing(prefix_folder.root()).stat().st_dev == place.stat().st_dev
+    return measure(replace(job_of(prepared), is_cache_beside=is_beside), device.facts(place))
 
 
 def decided(prepared: Prepared, plan: Plan | None) -> Prepared:
@@ -53,8 +57,8 @@ def _held_out(prepared: Prepared) -> HeldOut:
     segments = prepared.gathered.segments
     train, validation, test = segments["train"], segments["validation"], segments["test"]
     # The base's probe reads all three splits, the tuned model the test rows and, for the gap, some it was trained on.
-    closing = [*train[:MOST_PROBE_ROWS], *validation, *test, *test, *train[:MOST_GAP_ROWS]]
-    return HeldOut(validation, closing)
+    base = [*train[:MOST_PROBE_ROWS], *validation, *test]
+    return HeldOut(validation, base, [*test, *train[:MOST_GAP_ROWS]])
 
 
 def _existing(folder: Path) -> Path:

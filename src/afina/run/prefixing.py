@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from afina.base import durable
 from afina.base.errors import ResourceError, RunError
 from afina.base.lease import Lease
@@ -59,10 +57,17 @@ def settle(
     decided = ["off", forward.leave_out(report.frozen_blocks, report.names)]
     if forward.prefix is not None:
         decided = list(_decide(forward.prefix, gathered, resolved, epochs))
+    wanted = gathered.recipe.training.layout
+    if decided[0] == "on" and wanted == "packed" and asked == "auto":
+        decided = ["off", say("rows are to be packed, and what is kept is laid out padded")]
     if processes.num_processes > 1:
         machine.share(decided)
     if decided[0] == "off":
         forward.compute_all()
+    elif wanted == "auto" and forward.model.layout.is_packed:
+        # Dropout draws other masks for another layout, so the recipe must say which one it was.
+        forward.model.layout = replace(forward.model.layout, wants_packs=False)
+        resolved = resolved.infer("training.layout", "padded", say("what is computed once is laid out padded"))
     if asked == "auto":
         return resolved.infer("training.prefix_cache.use", *decided)
     if decided[0] == "off":
@@ -105,10 +110,10 @@ def fill(forward: Forward, segments: Rows, processes: Any, limit_bytes: int, lis
         # The shares are cut from what was missing before anybody wrote.
         processes.wait_for_everyone()
         refusal = refusal or _fill_share(prefix, missing, processes, limit_bytes, listener)
-        is_whole = torch.tensor(float(not refusal), device=processes.device)
-        is_whole = processes.reduce(is_whole, "sum") if processes.num_processes > 1 else is_whole
-    if float(is_whole) < processes.num_processes:
-        listener.warning(say("The frozen part is computed at every step. {why}", why=refusal))
+        refusals = machine.gathered(refusal) if processes.num_processes > 1 else [refusal]
+    if any(refusals):
+        why = next(reason for reason in refusals if reason)
+        listener.warning(say("The frozen part is computed at every step. {why}", why=why))
         forward.compute_all()
         return segments
     prefix.store.look()

@@ -1,4 +1,4 @@
-"""Read a saved model and say what it says of rows: `python -m afina.run.reload FOLDER < rows.json`.
+"""Read a saved model and say what it says of rows: `python -m afina.run.reload FOLDER [--trust] < rows.json`.
 
 A run ends by calling this in a fresh process, which knows nothing but the files.
 """
@@ -42,15 +42,27 @@ class Reloaded:
     forward: Forward
 
 
-def reload(folder: Path, device: torch.device, precision: Precision) -> Reloaded:
+def reload(folder: Path, device: torch.device, precision: Precision, *, trusted: bool = False) -> Reloaded:
     """Load what a run saved.
+
+    Args:
+        folder: Where it was saved.
+        device: Where it will run.
+        precision: What it computes in.
+        trusted: Whether code that came with the base may run; what was saved has no say in it.
 
     Raises:
         SourceError: If the folder was not written by a run, or holds an adapter whose base is no longer what it was.
     """
     description = loading.describe(folder)
     spec = spec_of(description)
-    model, processor = (_adapted if description.get("is_adapter") else _whole)(folder, spec, description)
+    if description.get("is_adapter"):
+        model, processor, tuning = base_of(folder, spec, description, trusted=trusted)
+        tuning.restore(model, folder)
+    else:
+        source = sources.locate(Base(name=str(folder), trust_remote_code=trusted))
+        processor = processors.load(source)
+        model = loading.load(source, spec, processor, seed=0)
     loading.load_head(model, folder)
     return Reloaded(task_of(description, processor), Forward(model.eval(), device, precision))
 
@@ -66,21 +78,13 @@ def task_of(description: Mapping[str, Any], processor: Processor) -> Task:
     return task
 
 
-def _whole(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tuple[Model, Processor]:
-    source = sources.locate(Base(name=str(folder)))
-    processor = processors.load(source)
-    return loading.load(source, spec, processor, seed=0), processor
-
-
-def _adapted(folder: Path, spec: HeadSpec, description: Mapping[str, Any]) -> tuple[Model, Processor]:
-    """Load the base that an adapter was made on, and put the adapter on it."""
-    model, processor, tuning = base_of(folder, spec, description)
-    tuning.restore(model, folder)
-    return model, processor
-
-
 def base_of(
-    folder: Path, spec: HeadSpec, description: Mapping[str, Any], *, in_float32: bool = False
+    folder: Path,
+    spec: HeadSpec,
+    description: Mapping[str, Any],
+    *,
+    in_float32: bool = False,
+    trusted: bool = False,
 ) -> tuple[Model, Processor, Tuning]:
     """Return the base that an adapter was made on, its processor, and the adapter's technique, which is not on it yet.
 
@@ -89,12 +93,13 @@ def base_of(
         spec: The head to give the base.
         description: What the run wrote about the model.
         in_float32: Whether the base is loaded in float32, whatever the technique trained on.
+        trusted: Whether code that comes with the base may run.
 
     Raises:
         SourceError: If the base is no longer what it was.
     """
     base = description["base"]
-    source = sources.locate(Base(name=base["name"], revision=base["revision"]))
+    source = sources.locate(Base(name=base["name"], revision=base["revision"], trust_remote_code=trusted))
     if source.origin.fingerprint != base["fingerprint"]:
         raise SourceError(
             "E-MODEL-013",
@@ -117,7 +122,7 @@ def as_rows(values: list[dict[str, Any]]) -> list[Row]:
 
 def main() -> None:
     """Print the predictions of the rows on standard input, as JSON."""
-    reloaded = reload(Path(sys.argv[1]), torch.device("cpu"), "float32")
+    reloaded = reload(Path(sys.argv[1]), torch.device("cpu"), "float32", trusted="--trust" in sys.argv[2:])
     rows = as_rows(json.load(sys.stdin))
     predictions = reloaded.forward.predict(reloaded.task, reloaded.task.encode(rows))
     sys.stdout.write(json.dumps(predictions.tolist()))

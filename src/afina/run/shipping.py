@@ -140,7 +140,8 @@ def check_reload(gathered: Gathered, forward: Forward, model_folder: Path) -> No
     rows = (gathered.splits.test or gathered.splits.train)[:NUM_PROBES]
     values = [dict(row.values) for row in rows]
     expected = forward.in_float32().predict(gathered.task, gathered.task.encode(rows))
-    command = [sys.executable, "-m", "afina.run.reload", str(model_folder)]
+    trust = ["--trust"] if gathered.recipe.base.trust_remote_code else []
+    command = [sys.executable, "-m", "afina.run.reload", str(model_folder), *trust]
     result = subprocess.run(command, input=json.dumps(values, default=str), capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise QualityError(

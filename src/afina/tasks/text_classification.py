@@ -34,8 +34,8 @@ class Config(Section):
     """`single`: exactly one label a row; `multi`: any number of labels; `regression`: a number. `auto` reads the
     label column."""
     pooling: Literal["auto", "cls", "mean", "last"] = "auto"
-    """How a text becomes one vector: its first position, the mean of its positions, or its last position. `auto` follows
-    the base's own files, and takes the last of a base that reads from left to right."""
+    """How a text becomes one vector: its first position, the mean of its positions, or its last position. `auto`
+    follows the base's own files, and takes the last of a base that reads from left to right."""
     labels: tuple[str, ...] | None = None
     """The labels in the order wanted; by default those of the training rows, sorted."""
     separator: str | None = None

@@ -126,8 +126,14 @@ def read(folder: Path) -> Saved:
             expected=f"{CONFIG_FILE}, {WEIGHTS_FILE}",
             mend=say("Give the folder that a run with `tuning: adapter` saved."),
         )
-    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    if config.get("afina_adapter") != VERSION or config.get("function") not in FUNCTIONS.values():
+    try:
+        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        places = tuple(Place(place["output"], place["read"]) for place in config["places"])
+        function, scale, head_names = config["function"], float(config["scale"]), list(config["head"])
+        is_known = config["afina_adapter"] == VERSION and function in FUNCTIONS.values()
+    except (ValueError, KeyError, TypeError):
+        is_known = False
+    if not is_known:
         raise SourceError(
             "E-TUNING-042",
             say("These adapters are in a format that this version does not read."),
@@ -136,9 +142,8 @@ def read(folder: Path) -> Saved:
             mend=say("Load them with the version that saved them."),
         )
     tensors = durable.read_tensors(folder / WEIGHTS_FILE)
-    places = tuple(Place(place["output"], place["read"]) for place in config["places"])
     named = [f"{place.output}.{part}.{kind}" for place in places for part in PARTS for kind in ("weight", "bias")]
-    missing = [name for name in (*named, *config["head"]) if name not in tensors]
+    missing = [name for name in (*named, *head_names) if name not in tensors]
     if missing:
         raise SourceError(
             "E-TUNING-047",
@@ -146,5 +151,5 @@ def read(folder: Path) -> Saved:
             where=str(folder / WEIGHTS_FILE),
             mend=say("Copy the whole folder again from where it was saved."),
         )
-    head = {name: tensors.pop(name) for name in config["head"]}
-    return Saved(places, config["function"], float(config["scale"]), tensors, head)
+    head = {name: tensors.pop(name) for name in head_names}
+    return Saved(places, function, scale, tensors, head)

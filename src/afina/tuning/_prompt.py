@@ -19,6 +19,7 @@ from torch import nn
 from afina.base.errors import RecipeError
 from afina.base.messages import say
 from afina.tuning import _peft_files, _virtual
+from afina.tuning._peft import FAULTS
 from afina.tuning._selection import Choice, between, copies, put_back, select
 from afina.tuning._virtual import Enter, VirtualTokens
 from afina.tuning.contract import Family, State, Tunable, TuningReport
@@ -31,18 +32,6 @@ PREFIX = "base_model."
 
 VALUES = "prompt_embeddings"
 """PEFT's name for the values of virtual tokens, shape (V, W)."""
-
-FAULTS = (
-    ValueError,
-    TypeError,
-    NotImplementedError,
-    RuntimeError,
-    AttributeError,
-    KeyError,
-    IndexError,
-    AssertionError,
-)
-"""What a base raises that cannot be called with virtual tokens."""
 
 EMBEDDINGS_USAGE = """\
 import torch

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from afina.base import environment
 from afina.base.types import Segments
@@ -46,6 +47,24 @@ def test_outputs_from_what_is_kept_are_those_computed(tiny_folder, kind, pooling
     if kind == "head":
         assert batch.input_ids.shape[1] == 1, "no token is laid out for nobody"
     assert torch.allclose(forward(batch), plain, rtol=0, atol=1e-6)
+
+
+def test_a_pooler_that_the_base_does_not_bring_is_computed_at_every_step(tmp_path):
+    folder = tiny.save("bert", tmp_path / "bert")
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: weight for name, weight in weights.items() if "pooler" not in name}, folder / "model.safetensors")
+    forward = _ready(folder, "cls", "head")
+    kept = _filled(forward, tiny.rows(8))
+    batch = forward.collate(kept, "class")
+    assert batch.cached is not None
+    model = forward.model.train()
+    learning = dict(model.named_parameters())["network.bert.pooler.dense.weight"]
+    forward(batch).square().sum().backward()
+    assert learning.grad is not None
+    with torch.no_grad():
+        learning.add_(0.1)
+    plain = forward(forward.collate(tiny.rows(8), "class"))
+    assert torch.allclose(forward(batch), plain, rtol=0, atol=1e-6), "it learns, so what it said before is not kept"
 
 
 def test_equal_documents_are_computed_once_and_nothing_twice(tiny_folder):

@@ -79,3 +79,8 @@ def test_a_folder_that_says_nothing_of_itself_is_listed_and_goes_first(three):
     assert prefix_folder.kept(three)[0].key == "strange"
     prefix_folder.remove(["strange"], three)
     assert not (three / "strange").exists()
+
+
+def test_an_entry_that_another_process_removes_while_it_is_looked_at_is_no_fault(three):
+    durable.remove_folder(three / "old")
+    assert prefix_folder._look(three / "old").size_bytes == 0

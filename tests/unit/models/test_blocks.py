@@ -91,6 +91,14 @@ def test_networks_that_read_images_have_blocks_too(family, kind, below):
     assert all(torch.equal(buffers[name], buffer) for name, buffer in model.named_buffers())
 
 
+def test_a_decoder_s_dropout_below_frozen_blocks_is_off(tiny_folder):
+    model = tiny.load(tiny_folder("gpt2"), "last", dropout=0.5)
+    tiny.tuned(model, "last-blocks", num_blocks=1)
+    assert not model.train().encoder.drop.training
+    tiny.tuned(model, "full", head_first_epochs=0.0)
+    assert model.train().encoder.drop.training
+
+
 def test_batch_statistics_never_move_while_tuning():
     model = tiny.image_model("resnet")
     tiny.tuned(model, "full", head_first_epochs=0.0)

@@ -26,3 +26,12 @@ def facts(tmp_path):
 
     found = device.facts(tmp_path)
     return replace(found, memory_available_bytes=8 * 10**9, disk_free_bytes=10**11, accelerator=None)
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """A prefix cache of the test's own, empty."""
+    from afina.base import environment
+
+    monkeypatch.setattr(environment, "cache_home", lambda: tmp_path / "cache")
+    return tmp_path / "cache"

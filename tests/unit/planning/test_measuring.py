@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from afina.base.errors import ResourceError
-from afina.planning import measuring
-from afina.planning.measuring import HeldOut, measure
+from afina.planning import timing
+from afina.planning.job import HeldOut
+from afina.planning.measuring import measure
 
 STEP = """
 import json, sys
@@ -18,7 +19,8 @@ import psutil
 from afina.base import device
 from afina.engine import memory
 from afina.engine.loop import Loop
-from afina.planning.measuring import HeldOut, measure
+from afina.planning.job import HeldOut
+from afina.planning.measuring import measure
 from afina.recipe import reading
 from afina.run import execute, machine, planning_of
 from dataclasses import replace
@@ -71,7 +73,7 @@ def test_judging_takes_time_and_never_judging_takes_none(make_job, facts):
 
 def test_a_head_first_stage_shortens_the_low_end(make_job, facts):
     shares = [
-        measuring._light_share(make_job({"kind": "full", "head_first_epochs": epochs}, training={"epochs": 2}))
+        timing._light_share(make_job({"kind": "full", "head_first_epochs": epochs}, training={"epochs": 2}))
         for epochs in (0, 1)
     ]
     assert shares == [0, 0.5]

@@ -104,3 +104,12 @@ def test_smaller_checkpoints_are_offered_where_they_fit(case):
     enough = mends.for_disk(case[0], whole, int(whole.peak.high * 0.9), *case[1:])
     assert [mend.overrides[:1] for mend in enough] == [(), ("tuning=last-blocks",)]
     assert len(mends.for_disk(case[0], whole, 1000, *case[1:])) == 1
+
+
+def test_a_disk_that_the_prefix_cache_fills_is_mended_without_it(case):
+    whole = storage(case[0].parts.moving, case[0].parts.state, 1e8, 9)
+    free = int(whole.peak.high * 1.1)
+    found = mends.for_disk(case[0], whole, free, *case[1:], cache_bytes=free)
+    assert found[1].overrides == ("training.prefix_cache=off",)
+    without = mends.for_disk(case[0], whole, int(whole.peak.high * 0.9), *case[1:], cache_bytes=10**6)
+    assert ("training.prefix_cache=off",) not in [mend.overrides for mend in without]

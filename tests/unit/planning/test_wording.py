@@ -4,7 +4,7 @@ import pytest
 
 from afina.base import messages
 from afina.planning import wording
-from afina.planning.figures import Disk, Memory, Mend, Steps
+from afina.planning.figures import Disk, Frozen, Memory, Mend, Steps
 from afina.planning.plan import Plan
 from afina.planning.span import Span
 
@@ -41,6 +41,20 @@ def test_lines_say_what_is_not_known():
     text = "\n".join(unknown.lines())
     assert "unknown" in text
     assert "by formula" in text
+
+
+def test_what_is_computed_once_is_named():
+    plan = replace(PLAN, frozen=Frozen("4 blocks", 1500, 90_000, 2**26, Span(60, 200)))
+    text = "\n".join(plan.lines())
+    assert "the frozen part (4 blocks) of 1,500 texts, 90,000 tokens; 64 MiB in the prefix cache" in text
+    time = "3.3 to 15.0 min, of which computing the frozen part once 1.0 to 3.3 min, training 1.7 to 5.0 min"
+    assert time in text
+    assert time in plan.sentence
+    untimed = replace(plan, total_s=None, training_s=None, frozen=replace(plan.frozen, fill_s=None))
+    assert "unknown" in "\n".join(untimed.lines())
+    kept = replace(plan, frozen=Frozen("4 blocks", 0, 0, 0, Span(0, 0)))
+    assert "kept already" in "\n".join(kept.lines())
+    assert "frozen" not in kept.sentence
 
 
 def test_lines_are_as_many_in_portuguese():

@@ -45,3 +45,20 @@ def test_no_rows_have_no_shapes():
     shapes = workload.shapes(Sizes.of([]), [])
     assert len(shapes) == 0
     assert shapes.padded_tokens == 0
+
+
+def test_batches_are_as_wide_as_they_are_computed():
+    sizes = Sizes.of(_segments([5, 13, 9]), lambda tokens: 2 * tokens)
+    shapes = workload.shapes(sizes, [np.array([0, 2]), np.array([1])])
+    assert list(shapes.num_tokens) == [18, 26]
+
+
+def test_an_epoch_in_bfloat16_is_counted_in_the_widths_that_are_computed(make_job):
+    material = make_job(num_rows=45, training={"precision": "bfloat16"}).material
+    forward = material.forward
+    sizes = Sizes.of([*material.segments, *_segments([25])], forward.width)
+    found = workload.shapes(sizes, [np.array([row]) for row in range(len(sizes))])
+    for row, width in enumerate(found.num_tokens[:-1]):
+        batch = forward._placed(batching.collate([material.segments[row]], forward.model.layout, "class"))
+        assert batch.input_ids.shape[1] == width
+    assert found.num_tokens[-1] == 28

@@ -3,6 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from afina.base import device, environment
+from afina.planning.measuring import measure
 from afina.recipe import reading
 from afina.run import execute
 from afina.run.folder import RunFolder
@@ -22,6 +24,7 @@ def test_planning_of_a_prepared_run_leaves_it_as_it_was(tiny_bert, make_csv, tmp
     plan = planning_of(prepared, tmp_path / "not" / "there" / "yet")
     assert plan.steps.num_steps == prepared.settings.num_steps
     assert not (tmp_path / "not").exists()
+    assert plan.frozen is None
     assert torch.equal(random_state, torch.get_rng_state())
     assert all(torch.equal(before[name], value) for name, value in prepared.model.state_dict().items())
 
@@ -31,8 +34,22 @@ def test_job_counts_the_rows_that_are_judged(tiny_bert, make_csv):
     segments = prepared.gathered.segments
     held_out = job_of(prepared).held_out
     assert len(held_out.validation) == len(segments["validation"])
-    whole = 2 * len(segments["train"]) + len(segments["validation"]) + 2 * len(segments["test"])
-    assert len(held_out.closing) == whole
+    assert len(held_out.base) == sum(len(rows) for rows in segments.values())
+    assert len(held_out.tuned) == len(segments["test"]) + len(segments["train"])
+
+
+def test_the_rows_of_the_job_are_those_that_the_run_computes_once(tiny_bert, make_csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "cache_home", lambda: tmp_path / "cache")
+    training = {"epochs": 3, "precision": "float32"}
+    prepared = _prepared(tiny_bert, make_csv, tuning="head", training=training)
+    plan = planning_of(prepared, tmp_path)
+    prefix = prepared.forward.prefix
+    missing = prefix.missing([row for rows in prepared.gathered.segments.values() for row in rows])
+    assert (plan.frozen.num_texts, plan.frozen.disk_bytes) == (len(missing), prefix.bytes_of(missing))
+    # The cache lies on the same disk as the run.
+    elsewhere = measure(replace(job_of(prepared), is_cache_beside=False), device.facts(tmp_path))
+    assert plan.disk.peak.low == elsewhere.disk.peak.low + plan.frozen.disk_bytes
+    assert not (tmp_path / "cache").exists()
 
 
 def test_what_a_retention_holds_is_in_the_job(tiny_bert, make_csv):

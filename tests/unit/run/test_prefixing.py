@@ -60,6 +60,20 @@ def _decided(prepared):
     return prepared.resolved.recipe.training.prefix_cache.use, prepared.resolved.origins[VALUE].why or ""
 
 
+def test_what_is_computed_once_is_laid_out_padded_and_the_recipe_says_so(ready, monkeypatch):
+    from afina.run import settling
+
+    monkeypatch.setattr(settling, "PADDING_TO_PACK", 1.0)
+    assert ready(prefix_cache="off").resolved.recipe.training.layout == "packed"
+    prepared = ready()
+    assert _decided(prepared)[0] == "on"
+    assert prepared.resolved.recipe.training.layout == "padded"
+    assert not prepared.forward.model.layout.is_packed
+    asked = ready(layout="packed")
+    assert _decided(asked)[0] == "off"
+    assert asked.forward.model.layout.is_packed
+
+
 def test_auto_computes_once_what_several_epochs_read(ready):
     for tuning in ("head", {"kind": "last-blocks", "num_blocks": 1}, {"kind": "full", "freeze_blocks": 1}):
         prepared = ready(tuning)

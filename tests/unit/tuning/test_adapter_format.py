@@ -44,6 +44,14 @@ def test_another_format_is_refused(saved, tmp_path, change):
     assert error.value.code == "E-TUNING-042"
 
 
+@pytest.mark.parametrize("text", ["{broken", "[]", '{"afina_adapter": 1, "function": "gelu"}'])
+def test_a_garbled_description_is_refused(saved, tmp_path, text):
+    (tmp_path / CONFIG_FILE).write_text(text, "utf-8")
+    with pytest.raises(SourceError) as error:
+        read(tmp_path)
+    assert error.value.code == "E-TUNING-042"
+
+
 @pytest.mark.parametrize("name", ["c.up.bias", "head.weight"])
 def test_a_missing_weight_is_named(saved, tmp_path, name):
     everything = {**saved.weights, **saved.head}

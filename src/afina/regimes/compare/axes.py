@@ -106,6 +106,7 @@ def check(axes: Sequence[Axis]) -> None:
             Problem(
                 what=say("These axes give {count} entries.", count=num_entries),
                 expected=say("2 to {most}", most=MOST_ENTRIES),
+                mend="afina compare recipe.yaml --tuning head,full" if num_entries < 2 else "",
             )
         )
     if problems:

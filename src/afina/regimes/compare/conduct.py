@@ -197,8 +197,14 @@ def _leave_no_checkpoints(run: RunFolder) -> None:
 
 
 def _clock(request: Request, plan: Plan) -> Clock:
-    names = [*tasks.first_runs(request, plan), *tasks.further_runs(request, plan, {})]
-    return Clock({run.name: plan.planned[run.entry.name].run_s(plan.factor) for run in names})
+    takes: dict[str, float] = {}
+    begun: set[str] = set()
+    for run in [*tasks.first_runs(request, plan), *tasks.further_runs(request, plan, {})]:
+        planned = plan.planned[run.entry.name]
+        # The first run of an entry computes the frozen part for all of them.
+        takes[run.name] = planned.run_s(plan.factor) + (0.0 if run.entry.name in begun else planned.fill_s)
+        begun.add(run.entry.name)
+    return Clock(takes)
 
 
 def _rates(comparison: Comparison, request: Request, plan: Plan) -> dict[str, int]:

@@ -29,6 +29,7 @@ class Planned:
         learning_rate: What the technique's rule says, or the recipe.
         training_s: Seconds of training at full length; None when nothing could be timed.
         other_s: Seconds of everything else: loading, judging, saving.
+        fill_s: Seconds of computing the frozen part, which the entry's first run does for all its runs.
         num_test: Test rows.
         test_rows: Digest of the test rows and of what is asked of them.
         has_validation: Whether there are rows to choose by.
@@ -44,6 +45,7 @@ class Planned:
     test_rows: str
     has_validation: bool
     fingerprints: Mapping[str, str]
+    fill_s: float = 0.0
 
     @property
     def epochs(self) -> float:
@@ -56,7 +58,7 @@ class Planned:
         return min(1.0, 1.0 / self.epochs)
 
     def run_s(self, factor: float = 1.0) -> float:
-        """Return the seconds of one run cut by `factor`; 0 for the part that could not be timed."""
+        """Return the seconds of one run cut by `factor`, `fill_s` apart; 0 for the part that could not be timed."""
         return (self.training_s or 0.0) * factor + self.other_s
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def cut(plans: Mapping[str, Planned], num_runs: int, budget_s: float, spent_s: f
             mend=say("Leave the budget out, or give fewer epochs: training.epochs=1"),
         )
     training = num_runs * sum(plan.training_s or 0.0 for plan in plans.values())
-    fixed = spent_s + num_runs * sum(plan.other_s for plan in plans.values())
+    fixed = spent_s + sum(num_runs * plan.other_s + plan.fill_s for plan in plans.values())
     smallest = max((plan.smallest_factor for plan in plans.values()), default=1.0)
     factor = 1.0 if fixed + training <= budget_s else (budget_s - fixed) / training
     if factor < smallest * (1 - 1e-9):

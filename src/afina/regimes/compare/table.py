@@ -282,7 +282,7 @@ def _budget(request: Request, plan: Plan) -> dict[str, Any] | None:
     if request.terms.budget_s is None:
         return None
     runs = tasks.num_runs(request)
-    planned_s = plan.spent_s + runs * sum(planned.run_s(plan.factor) for planned in plan.planned.values())
+    planned_s = plan.spent_s + sum(runs * one.run_s(plan.factor) + one.fill_s for one in plan.planned.values())
     return {"asked_s": request.terms.budget_s, "factor": plan.factor, "planned_s": planned_s}
 
 

@@ -31,6 +31,7 @@ from afina.base.errors import AfinaError
 from afina.base.messages import set_language
 from afina.engine.contract import Progress
 from afina.inference import prefix_folder
+from afina.planning.span import ZERO
 from afina.recipe.resolved import Resolved
 from afina.regimes.compare.schedule import Planned, middle
 from afina.run import execute, python
@@ -79,9 +80,12 @@ def plan(job: Mapping[str, Any]) -> Planned:
     planned = planning_of(prepared, Path(job["folder"]))
     planned.require()
     training, total = planned.training_s, planned.total_s
-    other_s = loading_s
+    other_s, fill_s = loading_s, 0.0
     if training is not None and total is not None:
-        other_s += middle(total.low - training.low, total.high - training.high)
+        filling = planned.frozen.fill_s if planned.frozen is not None else None
+        filling = filling or ZERO
+        other_s += middle(total.low - training.low - filling.low, total.high - training.high - filling.high)
+        fill_s = middle(filling.low, filling.high)
     rows = prepared.gathered.splits
     return Planned(
         num_steps=planned.steps.num_steps,
@@ -93,6 +97,7 @@ def plan(job: Mapping[str, Any]) -> Planned:
         test_rows=test_rows(prepared),
         has_validation=bool(rows.validation),
         fingerprints=dict(prepared.gathered.fingerprints),
+        fill_s=fill_s,
     )
 
 

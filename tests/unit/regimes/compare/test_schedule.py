@@ -35,6 +35,13 @@ def test_a_short_budget_cuts_all_alike_and_the_sum_fits():
     assert total == pytest.approx(200.0)
 
 
+def test_the_frozen_part_is_computed_once_for_all_runs_of_an_entry_and_never_cut():
+    plans = {"a": _planned(60.0, fill_s=20.0), "b": _planned(30.0)}
+    factor = schedule.cut(plans, 3, budget_s=220.0, spent_s=10.0)
+    assert factor == schedule.cut({"a": _planned(60.0), "b": _planned(30.0)}, 3, budget_s=200.0, spent_s=10.0)
+    assert plans["a"].run_s(factor) == pytest.approx(60.0 * factor + 5.0)
+
+
 def test_less_than_one_epoch_is_refused_with_the_least_that_suffices():
     plans = {"a": _planned(60.0), "b": _planned(30.0)}
     with pytest.raises(UsageError) as caught:
