@@ -5,8 +5,8 @@
 Ours is the project's own road: what the frozen part says is computed once, kept on the disk, and read in every epoch.
 It is timed whole: trying out whether that is exact, filling an empty cache, and every epoch. The peer, in bfloat16,
 computes it at every step, and takes as long for every epoch: some of its steps are timed, and its rate is theirs.
-Imports, loading, evaluation and reports are left out on both sides. In a frozen part dropout is off on both sides, above it is
-0.1. The README beside this file says how to read the figures.
+Imports, loading, evaluation and reports are left out on both sides. Dropout is off in a frozen part on both sides, and
+0.1 above it. The README beside this file says how to read the figures.
 
 Exit status: 0; 1 if the sides do not compute the same; 2 if the machine was too busy for the figures to count.
 """
