@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+Family = Literal["encoder", "decoder", "vision-transformer", "cnn"]
+"""The kind of network: reads a text both ways, reads it forwards, reads an image in patches, convolves an image."""
+
 TargetKind = Literal["class", "multi_hot", "value"]
 """What a target is: one class index, a vector of zeros and ones, or a real number."""
 

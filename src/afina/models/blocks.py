@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from afina.base.errors import SourceError
 from afina.base.messages import say
-from afina.models.contract import Blocks, Family
+from afina.base.types import Family
+from afina.models.depths import Blocks
 from afina.models.probing import probe_inputs
 
 

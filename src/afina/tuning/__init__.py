@@ -3,7 +3,8 @@
 What a technique is made of is here, for those of other packages too; the techniques are the files beside this one.
 """
 
+from afina.base.types import Family
 from afina.tuning._selection import Choice, Selection
-from afina.tuning.contract import Family, Group, Stage, State, Tunable, Tuning, TuningReport
+from afina.tuning.contract import Group, Stage, State, Tunable, Tuning, TuningReport
 
 __all__ = ["Choice", "Family", "Group", "Selection", "Stage", "State", "Tunable", "Tuning", "TuningReport"]

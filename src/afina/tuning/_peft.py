@@ -16,9 +16,10 @@ from torch import nn
 from afina.base.errors import QualityError, RecipeError
 from afina.base.messages import say
 from afina.base.optional import need
+from afina.base.types import Family
 from afina.tuning import _peft_files
 from afina.tuning._selection import Choice, between, copies, put_back, select
-from afina.tuning.contract import Family, State, Tunable, TuningReport
+from afina.tuning.contract import State, Tunable, TuningReport
 
 if TYPE_CHECKING:
     from torch import Tensor

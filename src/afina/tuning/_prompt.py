@@ -18,11 +18,12 @@ from torch import nn
 
 from afina.base.errors import RecipeError
 from afina.base.messages import say
+from afina.base.types import Family
 from afina.tuning import _peft_files, _virtual
 from afina.tuning._peft import FAULTS
 from afina.tuning._selection import Choice, between, copies, put_back, select
 from afina.tuning._virtual import Enter, VirtualTokens
-from afina.tuning.contract import Family, State, Tunable, TuningReport
+from afina.tuning.contract import State, Tunable, TuningReport
 
 if TYPE_CHECKING:
     from torch import Tensor

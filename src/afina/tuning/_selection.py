@@ -17,7 +17,8 @@ import torch
 
 from afina.base.errors import RecipeError
 from afina.base.messages import say
-from afina.tuning.contract import Family, Group, Stage, State, Tunable, TuningReport
+from afina.base.types import Family
+from afina.tuning.contract import Group, Stage, State, Tunable, TuningReport
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,13 +21,14 @@ from pydantic import Field
 
 from afina.base.errors import RecipeError, SourceError
 from afina.base.messages import say
+from afina.base.types import Family
 from afina.recipe.section import Section
 from afina.tuning import _adapter_format
 from afina.tuning._adapter_format import USAGE, Place, Saved
 from afina.tuning._bottleneck import FUNCTIONS, NAME, Bottleneck, Nonlinearity, put_on, take_off
 from afina.tuning._residual import Residual, residuals
 from afina.tuning._selection import Choice, between, copies, frozen_units, layer_scales, put_back, select
-from afina.tuning.contract import Family, State, Tunable, TuningReport
+from afina.tuning.contract import State, Tunable, TuningReport
 
 if TYPE_CHECKING:
     from torch import Tensor

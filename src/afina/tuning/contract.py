@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from afina.base.types import Family
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
 
 State = Mapping[str, "Tensor"]
 """Weights by parameter name."""
-
-Family = Literal["encoder", "decoder", "vision-transformer", "cnn"]
-"""The kind of network: reads a text both ways, reads it forwards, reads an image in patches, convolves an image."""
 
 
 class Depths(Protocol):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from afina.base.types import Family
 from afina.tuning import _peft_files, lora
 from afina.tuning._peft import Injected
-from afina.tuning.contract import Family
 
 REQUIRES = {"quantisation": "nf4", "double": True}
 """What the base must be loaded with."""
