@@ -47,13 +47,6 @@ def put_in(model: nn.Module) -> list[str]:
     return [say("{count} frozen layers are computed in their own way: ours does not give the same.", count=refused)]
 
 
-def take_out(model: nn.Module) -> None:
-    """Give every layer of `model` its own way back."""
-    for layer in model.modules():
-        if _stands_in(layer):
-            del layer.forward
-
-
 def _forward(
     layer: nn.Module, own: Callable[..., Tensor], cast: _LastCast, values: Tensor, *others: Any, **named: Any
 ) -> Tensor:
